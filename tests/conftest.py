@@ -1,0 +1,16 @@
+"""What several test modules ask for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real recordings; tests that ask for it skip where it is missing."""
+    default = Path(__file__).parents[1] / ".." / "shared" / "data"
+    folder = Path(os.environ.get("WORKOUTLAB_DATA", default)).resolve()
+    if not (folder / "muvr").is_dir():
+        pytest.skip(f"no real recordings at {folder}: set WORKOUTLAB_DATA to their folder")
+    return folder

@@ -1,0 +1,231 @@
+"""A recording: one sensor's stream in one session, with the sets that are known in it."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from workoutlab.errors import SchemaError
+from workoutlab.schema import UNKNOWN, check_id
+
+__all__ = ["LabelledSet", "Recording"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledSet:
+    """A run of repetitions of one exercise, or any stretch with one label.
+
+    Parameters
+    ----------
+    start, stop
+        First sample, and one past the last sample, in the recording.
+    exercise
+        The label, ``"biceps-curl"`` say.
+    muscle_group
+        ``"arms"`` say; empty where not known.
+    repetitions
+        Number of repetitions, where known.
+    weight_kg
+        External weight in kg, where known; 0 with body weight alone.
+    body_weight
+        Whether the exercise was done with body weight.
+    intensity
+        In 0..1, where known.
+    """
+
+    start: int
+    stop: int
+    exercise: str
+    muscle_group: str = ""
+    repetitions: int | None = None
+    weight_kg: float | None = None
+    body_weight: bool = False
+    intensity: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.stop:
+            raise SchemaError(
+                f"set {self.exercise!r}: expected 0 <= start < stop, "
+                f"got {self.start} and {self.stop}"
+            )
+        if not self.exercise:
+            raise SchemaError(
+                f"set at samples {self.start}-{self.stop}: the exercise is empty; leave the set out"
+            )
+        if self.repetitions is not None and self.repetitions < 0:
+            raise SchemaError(
+                f"set {self.exercise!r}: {self.repetitions} repetitions; expected >= 0"
+            )
+        if self.weight_kg is not None and not 0 <= self.weight_kg < np.inf:
+            raise SchemaError(
+                f"set {self.exercise!r}: weight {self.weight_kg} kg; expected >= 0, finite"
+            )
+        if self.intensity is not None and not 0 <= self.intensity <= 1:
+            raise SchemaError(f"set {self.exercise!r}: intensity {self.intensity}; expected 0..1")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recording:
+    """One sensor's stream in one session.
+
+    Parameters
+    ----------
+    user, session
+        Ids of the person and of the workout: 1 to 64 letters, digits, ``_``, ``.``, ``-``.
+    acceleration
+        Shape (sample, 3), in g, gravity included; stored as float32, finite.
+    rate_hz
+        Sampling rate in Hz, where it is regular. Exactly one of `rate_hz` and `time_ns` is given.
+    time_ns
+        Shape (sample,), Unix time of each sample in ns, where the rate is not regular; kept as
+        it came, duplicates and steps back included.
+    start_ns
+        Unix time of the first sample in ns, where known; with `time_ns` it is its first value.
+    angular_velocity
+        Shape (sample, 3), in deg/s, optional.
+    device
+        What was worn, ``"watch"`` say.
+    source
+        The file that it came from.
+    simulated
+        Whether the simulator made it.
+    sets
+        The sets known in it, in order, not overlapping.
+
+    Raises
+    ------
+    SchemaError
+        If an id, a shape, a value or a set is not as described.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> still = Recording(
+    ...     user="ann", session="monday", acceleration=np.tile([0, 0, 1], (100, 1)), rate_hz=50
+    ... )
+    >>> still.duration_s
+    2.0
+    """
+
+    user: str
+    session: str
+    acceleration: npt.NDArray[np.float32]
+    rate_hz: float | None = None
+    time_ns: npt.NDArray[np.int64] | None = None
+    start_ns: int | None = None
+    angular_velocity: npt.NDArray[np.float32] | None = None
+    device: str = UNKNOWN
+    source: str = ""
+    simulated: bool = False
+    sets: Sequence[LabelledSet] = field(default=())
+
+    def __post_init__(self) -> None:
+        check_id(self.user, "user")
+        check_id(self.session, "session")
+        check_id(self.device, "device")
+        self._fix("acceleration", _vectors(self.acceleration, "acceleration"))
+        if self.angular_velocity is not None:
+            self._fix("angular_velocity", _vectors(self.angular_velocity, "angular_velocity"))
+            if self.angular_velocity.shape != self.acceleration.shape:
+                raise SchemaError(
+                    f"angular_velocity: expected {len(self)} samples as in acceleration, "
+                    f"got {len(self.angular_velocity)}"
+                )
+        if (self.rate_hz is None) == (self.time_ns is None):
+            raise SchemaError("expected either rate_hz or time_ns: give exactly one of them")
+        if self.rate_hz is not None and not 0 < self.rate_hz < np.inf:
+            raise SchemaError(f"rate_hz: expected a positive number, got {self.rate_hz}")
+        if self.time_ns is not None:
+            time_ns = np.ascontiguousarray(self.time_ns, dtype=np.int64)
+            if time_ns.shape != (len(self),):
+                raise SchemaError(f"time_ns: expected shape ({len(self)},), got {time_ns.shape}")
+            self._fix("time_ns", time_ns)
+            self._fix("start_ns", int(time_ns[0]))
+        self._fix("sets", tuple(self.sets))
+        previous = 0
+        for labelled in self.sets:
+            if labelled.start < previous or labelled.stop > len(self):
+                raise SchemaError(
+                    f"set {labelled.exercise!r} at samples {labelled.start}-{labelled.stop}: "
+                    f"expected sets in order, not overlapping, within the {len(self)} samples"
+                )
+            previous = labelled.stop
+
+    def _fix(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)  # the dataclass is frozen
+
+    def __len__(self) -> int:
+        return len(self.acceleration)
+
+    @property
+    def regular(self) -> bool:
+        """Whether the samples are at `rate_hz` throughout."""
+        return self.time_ns is None
+
+    @cached_property
+    def seconds(self) -> npt.NDArray[np.float64]:
+        """Time of each sample in s, from the first; shape (sample,)."""
+        if self.time_ns is not None:
+            return np.asarray((self.time_ns - self.time_ns[0]) / 1e9, dtype=np.float64)
+        assert self.rate_hz is not None
+        return np.arange(len(self)) / self.rate_hz
+
+    @property
+    def median_rate_hz(self) -> float:
+        """The sampling rate, or the median one where it is not regular (NaN for one sample)."""
+        if self.rate_hz is not None:
+            return float(self.rate_hz)
+        steps = np.diff(np.sort(self.seconds))
+        steps = steps[steps > 0]
+        return float(1 / np.median(steps)) if len(steps) else float("nan")
+
+    @property
+    def duration_s(self) -> float:
+        """Samples over rate, or time from the earliest to the latest sample."""
+        if self.rate_hz is not None:
+            return len(self) / self.rate_hz
+        return float(np.ptp(self.seconds))
+
+    @property
+    def longest_gap_s(self) -> float:
+        """Longest time between two neighbouring samples in s."""
+        if self.rate_hz is not None:
+            return 1 / self.rate_hz
+        return float(np.max(np.diff(np.sort(self.seconds)), initial=0.0))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of samples and times, in hex: by it a lab knows what it already holds."""
+        clock = [self.rate_hz] if self.time_ns is None else ["irregular"]
+        digest = hashlib.sha256(json.dumps([len(self), *clock]).encode())
+        for quantity in (self.acceleration, self.angular_velocity, self.time_ns):
+            digest.update(
+                b"-"
+                if quantity is None
+                else quantity.astype(quantity.dtype.newbyteorder("<")).tobytes()
+            )
+        return digest.hexdigest()
+
+    @cached_property
+    def facts(self) -> str:
+        """SHA-256 of ids, device and sets, in hex: tells a correction from a second delivery."""
+        known = [self.user, self.session, self.device, self.simulated, self.start_ns]
+        return hashlib.sha256(
+            json.dumps([known, [asdict(labelled) for labelled in self.sets]]).encode()
+        ).hexdigest()
+
+
+def _vectors(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float32]:
+    array = np.ascontiguousarray(values, dtype=np.float32)
+    if array.ndim != 2 or array.shape[1] != 3 or not len(array):
+        raise SchemaError(
+            f"{what}: expected shape (sample, 3), one sample or more, got {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+        raise SchemaError(f"{what}: sample {row} is {array[row].tolist()}; expected finite numbers")
+    return array

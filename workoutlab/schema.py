@@ -1,0 +1,183 @@
+"""What the stages hand each other: every variable's name, dims, dtype and unit.
+
+Arrays and tables are declared here once; stages check what they are given against these
+declarations and say what is missing, of the wrong shape, or in the wrong unit.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from workoutlab.errors import SchemaError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = [
+    "AXES",
+    "FEATURES",
+    "QUANTITIES",
+    "RECORDINGS",
+    "SETS",
+    "TABLES",
+    "UNKNOWN",
+    "Column",
+    "Table",
+    "Variable",
+    "check_dataset",
+    "check_id",
+]
+
+AXES: Final = ("x", "y", "z")
+UNKNOWN: Final = "unknown"
+"""The id of a user or session that the file does not tell."""
+
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def check_id(value: object, what: str) -> str:
+    """Return `value` if it can serve as an id of `what`, a user or session say.
+
+    Ids are 1 to 64 letters, digits, ``_``, ``.`` or ``-``, so that they are safe in file names,
+    URLs and queries.
+
+    Raises
+    ------
+    SchemaError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> check_id("jan-2", "session")
+    'jan-2'
+    """
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return value
+    raise SchemaError(
+        f"{what}: expected 1 to 64 letters, digits, '_', '.' or '-', got {value!r}; "
+        f"rename the {what}"
+    )
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An array of the declared dims, dtype and unit."""
+
+    dims: tuple[str, ...]
+    dtype: str
+    unit: str = ""
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    ``unknown`` is what the store holds where a value is not known; frames show it as missing
+    (NaN, or NA in integer columns). A column without it always has a value.
+    """
+
+    dtype: str
+    unit: str = ""
+    meaning: str = ""
+    unknown: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table whose row number is the id of what it lists: rows are appended and never move."""
+
+    name: str
+    columns: Mapping[str, Column]
+
+
+QUANTITIES: Final[Mapping[str, Variable]] = {
+    "acceleration": Variable(("sample", "axis"), "float32", "g", "gravity included"),
+    "angular_velocity": Variable(("sample", "axis"), "float32", "deg/s", "optional"),
+    "time": Variable(("sample",), "int64", "ns", "Unix time; only where the rate is not regular"),
+}
+"""What a recording holds, one ragged array each in a lab."""
+
+RECORDINGS: Final = Table(
+    "recordings",
+    {
+        "digest": Column("str", "", "SHA-256 of the samples, in hex; empty once erased"),
+        "facts": Column("str", "", "SHA-256 of ids, labels and device, in hex"),
+        "user": Column("str", "", "id of the person; empty once erased"),
+        "session": Column("str", "", "id of the workout"),
+        "device": Column("str", "", "what was worn, 'watch' say"),
+        "source": Column("str", "", "file that the recording came from"),
+        "simulated": Column("bool", "", "made by the simulator"),
+        "rate_hz": Column("float64", "Hz", "sampling rate; the median one where irregular"),
+        "regular": Column("bool", "", "sampled at rate_hz throughout"),
+        "start_ns": Column("int64", "ns", "Unix time of the first sample", -(2**63)),
+        "duration_s": Column("float64", "s", "samples / rate_hz, or last minus first time"),
+        "longest_gap_s": Column("float64", "s", "longest time between two samples"),
+        "samples": Column("int64", "", "number of samples; 0 once erased"),
+        "has_angular_velocity": Column("bool", "", "angular velocity was recorded too"),
+        "offset": Column("int64", "", "first sample in the ragged arrays; a multiple of the chunk"),
+    },
+)
+
+SETS: Final = Table(
+    "sets",
+    {
+        "recording": Column("int64", "", "row of the recording; -1 once erased"),
+        "start": Column("int64", "sample", "first sample in the recording"),
+        "stop": Column("int64", "sample", "one past the last sample"),
+        "start_s": Column("float64", "s", "start, from the recording's first sample"),
+        "stop_s": Column("float64", "s", "stop, from the recording's first sample"),
+        "exercise": Column("str", "", "label, 'biceps-curl' say"),
+        "muscle_group": Column("str", "", "'arms' say; empty where not known"),
+        "repetitions": Column("int32", "", "number of repetitions", -1),
+        "weight_kg": Column("float32", "kg", "external weight; 0 with body weight alone", np.nan),
+        "body_weight": Column("bool", "", "done with body weight"),
+        "intensity": Column("float32", "0..1", "intensity as planned or felt", np.nan),
+    },
+)
+
+TABLES: Final[Mapping[str, Table]] = {table.name: table for table in (RECORDINGS, SETS)}
+
+FEATURES: Final[Mapping[str, Variable]] = {
+    "features": Variable(("window", "feature"), "float32", "", "unit of each in `unit`"),
+    "unit": Variable(("feature",), "str", "", "unit of the feature"),
+    "user": Variable(("window",), "str", "", "person"),
+    "session": Variable(("window",), "str", "", "workout"),
+    "exercise": Variable(("window",), "str", "", "label; empty where there is none"),
+    "recording": Variable(("window",), "int64", "", "row of the recording"),
+    "set": Variable(("window",), "int64", "", "row of the set; -1 where there is none"),
+    "start_s": Variable(("window",), "float64", "s", "start, from the recording's first sample"),
+}
+"""The dataset that :func:`workoutlab.features` returns."""
+
+
+def check_dataset(
+    dataset: "xr.Dataset", variables: Mapping[str, Variable], what: str
+) -> "xr.Dataset":
+    """Return `dataset` if it has the declared variables, with their dims and dtypes.
+
+    Raises
+    ------
+    SchemaError
+        Naming every variable that is missing or of another form.
+    """
+    problems = []
+    for name, variable in variables.items():
+        if name not in dataset.variables:
+            problems.append(f"{name} {variable.dims} is missing")
+            continue
+        came = dataset[name]
+        if came.dims != variable.dims:
+            problems.append(f"{name} has dims {came.dims}, expected {variable.dims}")
+        if variable.dtype == "str":
+            fits = came.dtype.kind in "UTO"
+        else:
+            fits = came.dtype == np.dtype(variable.dtype)
+        if not fits:
+            problems.append(f"{name} is {came.dtype}, expected {variable.dtype}")
+    if problems:
+        raise SchemaError(f"{what}: " + "; ".join(problems))
+    return dataset
