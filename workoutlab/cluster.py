@@ -68,9 +68,9 @@ def connect(
 
     Examples
     --------
-    >>> with connect(workers=1, dashboard=False) as client:  # doctest: +SKIP
-    ...     print(len(client.scheduler_info()["workers"]))
-    1
+    >>> with connect(workers=1, dashboard=False) as client:
+    ...     list(client.nthreads().values())
+    [1]
     """
     from distributed import Client
 

@@ -1,0 +1,174 @@
+"""Runs contenders in turn, each in a process of its own, and reports medians and ratios."""
+
+import json
+import multiprocessing
+import platform
+import statistics
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+__all__ = ["Contender", "Figure", "Workload", "measure"]
+
+Work = Callable[[], float]
+"""Does the work once and returns how much it was, in the workload's unit."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way of doing the work.
+
+    ``prepare(full, folder)`` runs once, untimed, in the contender's own process: it makes the
+    inputs, in `folder` where they are files, and returns the function that is timed.
+    """
+
+    name: str
+    version: Callable[[], str]
+    prepare: Callable[[bool, Path], Work]
+    peer: bool = True
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The same work for every contender; the first contender is ours."""
+
+    name: str
+    unit: str
+    contenders: Sequence[Contender]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one contender needed, as the median over the rounds."""
+
+    workload: str
+    contender: str
+    version: str
+    seconds: float
+    throughput: float
+    unit: str
+    ratio: float
+    peak_rss_mb: float
+
+    def to_json(self) -> str:
+        """Return the figure as one line of JSON."""
+        rounded = {
+            key: float(f"{value:.4g}") if isinstance(value, float) else value
+            for key, value in asdict(self).items()
+        }
+        return json.dumps(rounded)
+
+
+def measure(
+    workload: Workload, folder: Path, *, full: bool, peers: bool, rounds: int
+) -> tuple[list[Figure], dict[str, str]]:
+    """Return a figure for each contender, and the reason for each that could not run."""
+    with ExitStack() as stack:
+        turns: dict[str, Connection] = {}
+        failed: dict[str, str] = {}
+        for contender in workload.contenders:
+            if contender.peer and not peers:
+                continue
+            own = folder / f"{workload.name}-{contender.name}".replace(" ", "-")
+            own.mkdir()
+            turns[contender.name] = stack.enter_context(_start(contender, full, own))
+        runs: dict[str, list[tuple[float, float, float]]] = {}
+        versions: dict[str, str] = {}
+        for name, pipe in turns.items():
+            ready = pipe.recv()
+            if isinstance(ready, Exception):
+                failed[name] = str(ready)
+            else:
+                versions[name], runs[name] = ready, []
+        for turn in range(rounds):
+            order = list(runs) if turn % 2 == 0 else list(runs)[::-1]
+            for name in order:
+                turns[name].send("go")
+                came = turns[name].recv()
+                if isinstance(came, Exception):
+                    failed[name] = str(came)
+                    del runs[name]
+                else:
+                    runs[name].append(came)
+    return _figures(workload, runs, versions), failed
+
+
+def _figures(
+    workload: Workload,
+    runs: dict[str, list[tuple[float, float, float]]],
+    versions: dict[str, str],
+) -> list[Figure]:
+    medians = {name: statistics.median(run[0] for run in done) for name, done in runs.items()}
+    ours = medians.get(workload.contenders[0].name, float("nan"))
+    return [
+        Figure(
+            workload=workload.name,
+            contender=name,
+            version=versions[name],
+            seconds=seconds,
+            throughput=runs[name][0][1] / seconds,
+            unit=f"{workload.unit}/s",
+            ratio=seconds / ours,
+            peak_rss_mb=max(run[2] for run in runs[name]),
+        )
+        for name, seconds in medians.items()
+    ]
+
+
+@contextmanager
+def _start(contender: Contender, full: bool, folder: Path) -> Iterator[Connection]:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(there, contender, full, folder))
+    process.start()
+    there.close()
+    try:
+        yield here
+    finally:
+        here.close()
+        process.join(timeout=20)
+        process.kill()
+
+
+def _serve(pipe: Connection, contender: Contender, full: bool, folder: Path) -> None:
+    """Prepare and warm up once, then do the work each time the other end asks for it."""
+    try:
+        version = contender.version()
+        work = contender.prepare(full, folder)
+        work()
+    except Exception as error:
+        traceback.print_exc()
+        pipe.send(RuntimeError(f"{type(error).__name__}: {error}"))
+        return
+    pipe.send(version)
+    while True:
+        try:
+            pipe.recv()
+        except EOFError:
+            return
+        _reset_peak_rss()
+        started = time.perf_counter()
+        try:
+            amount = work()
+        except Exception as error:
+            pipe.send(RuntimeError(f"{type(error).__name__}: {error}"))
+            return
+        pipe.send((time.perf_counter() - started, amount, _peak_rss_mb()))
+
+
+def _reset_peak_rss() -> None:
+    if platform.system() == "Linux":
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_rss_mb() -> float:
+    """Highest resident memory since the last reset, this process alone."""
+    if platform.system() == "Linux":
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return float("nan")
