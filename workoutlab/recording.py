@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,16 @@ from workoutlab.errors import SchemaError
 from workoutlab.schema import UNKNOWN, check_id
 
 __all__ = ["LabelledSet", "Recording"]
+
+_SET_KINDS: Final[dict[str, type]] = {
+    "start": int,
+    "stop": int,
+    "repetitions": int,
+    "weight_kg": float,
+    "body_weight": bool,
+    "intensity": float,
+}
+"""Equal sets must have equal facts, whether they were made of 20, 20.0 or a NumPy number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +77,9 @@ class LabelledSet:
             )
         if self.intensity is not None and not 0 <= self.intensity <= 1:
             raise SchemaError(f"set {self.exercise!r}: intensity {self.intensity}; expected 0..1")
+        for name, kind in _SET_KINDS.items():
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, kind(value))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -139,6 +153,11 @@ class Recording:
             raise SchemaError("expected either rate_hz or time_ns: give exactly one of them")
         if self.rate_hz is not None and not 0 < self.rate_hz < np.inf:
             raise SchemaError(f"rate_hz: expected a positive number, got {self.rate_hz}")
+        if self.rate_hz is not None:
+            self._fix("rate_hz", float(self.rate_hz))
+        if self.start_ns is not None:
+            self._fix("start_ns", int(self.start_ns))
+        self._fix("simulated", bool(self.simulated))
         if self.time_ns is not None:
             time_ns = np.ascontiguousarray(self.time_ns, dtype=np.int64)
             if time_ns.shape != (len(self),):

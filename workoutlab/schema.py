@@ -133,9 +133,9 @@ SETS: Final = Table(
         "exercise": Column("str", "", "label, 'biceps-curl' say"),
         "muscle_group": Column("str", "", "'arms' say; empty where not known"),
         "repetitions": Column("int32", "", "number of repetitions", -1),
-        "weight_kg": Column("float32", "kg", "external weight; 0 with body weight alone", np.nan),
+        "weight_kg": Column("float64", "kg", "external weight; 0 with body weight alone", np.nan),
         "body_weight": Column("bool", "", "done with body weight"),
-        "intensity": Column("float32", "0..1", "intensity as planned or felt", np.nan),
+        "intensity": Column("float64", "0..1", "intensity as planned or felt", np.nan),
     },
 )
 
