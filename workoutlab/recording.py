@@ -165,6 +165,9 @@ class Recording:
             self._fix("time_ns", time_ns)
             self._fix("start_ns", int(time_ns[0]))
         self._fix("sets", tuple(self.sets))
+        self._check_sets()
+
+    def _check_sets(self) -> None:
         previous = 0
         for labelled in self.sets:
             if labelled.start < previous or labelled.stop > len(self):
