@@ -1,0 +1,1 @@
+"""Personal networks: splits, training, evaluation and what models know."""
