@@ -1,0 +1,106 @@
+"""A lab's folder: what is in it, its lock, and bytes that must survive a power cut."""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+from typing import Literal
+
+import filelock
+
+from workoutlab.errors import LabError
+
+__all__ = ["contents", "discard_unborn", "lock", "size_bytes", "sync"]
+
+_LOCK = ".lock"
+_PARTS = ("chunks", "manifests", "refs", "snapshots", "transactions", "config.yaml")
+_PATIENCE_S = 600.0
+
+Contents = Literal["absent", "empty", "unborn", "lab", "other"]
+
+
+def contents(folder: Path) -> Contents:
+    """Say what `folder` holds.
+
+    ``"unborn"`` is a lab whose creation was cut short: no commit was ever made, since each leaves
+    a transaction log. A folder with any other part of a lab is a ``"lab"``, readable or not.
+
+    Examples
+    --------
+    >>> contents(Path("no/such/folder"))
+    'absent'
+    """
+    if not folder.exists():
+        return "absent"
+    if not folder.is_dir():
+        return "other"
+    names = {entry.name for entry in folder.iterdir()} - {_LOCK}
+    if not names:
+        return "empty"
+    if not names & set(_PARTS):
+        return "other"
+    born = any(_files(folder / part) for part in ("transactions", "chunks", "manifests"))
+    return "lab" if born or _files(folder / "snapshots") > 1 else "unborn"
+
+
+def _files(folder: Path) -> int:
+    return sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0
+
+
+def discard_unborn(folder: Path) -> None:
+    """Remove the parts that a creation left which was cut short."""
+    for part in ("refs", "snapshots"):
+        rmtree(folder / part, ignore_errors=True)
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Hold the lab's lock, which other processes wait for; the kernel frees it if we die.
+
+    Raises
+    ------
+    LabError
+        If another process holds it for ten minutes.
+    """
+    try:
+        with filelock.FileLock(folder / _LOCK, timeout=_PATIENCE_S, poll_interval=0.005):
+            yield
+    except filelock.Timeout as error:
+        raise LabError(
+            f"another process has been writing to the lab at {folder} for {_PATIENCE_S:.0f} s; "
+            "wait for it, or end it: its lock goes with it"
+        ) from error
+    except OSError as error:
+        raise LabError(f"the lab at {folder} cannot be written: {error}") from error
+
+
+def sync(folder: Path) -> None:
+    """Return when everything written to the file system of `folder` is on the disk itself."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if _syncfs is None:
+            os.sync()
+        elif _syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(folder))
+    finally:
+        os.close(descriptor)
+
+
+_syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+"""Linux only; other systems sync every file system."""
+
+
+def size_bytes(folder: Path) -> int:
+    """Add up the sizes of all files in `folder`."""
+    total, waiting = 0, [str(folder)]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                else:
+                    total += entry.stat(follow_symlinks=False).st_size
+    return total

@@ -1,0 +1,46 @@
+"""What goes wrong while stored bytes are read, told as a damaged lab."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import icechunk
+
+from workoutlab.errors import DamagedLabError, WorkoutlabError
+
+__all__ = ["reading"]
+
+_READ_FAILURES = (
+    icechunk.IcechunkError,
+    OSError,  # a file that cannot be read, and zarr's "not found"
+    ValueError,  # a wrong CRC-32C, bad metadata or bad UTF-8
+    RuntimeError,  # a block that zstd or Blosc cannot decode
+    LookupError,
+    TypeError,
+    AttributeError,
+)
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Raise :class:`DamagedLabError` naming `what` for anything that fails while it is read.
+
+    Only reads of what the lab itself wrote may stand inside: whatever fails there is damage.
+
+    Examples
+    --------
+    >>> with reading("samples of recording 3"):
+    ...     raise ValueError("checksum")
+    Traceback (most recent call last):
+    ...
+    workoutlab.errors.DamagedLabError: samples of recording 3 cannot be read: ...
+    """
+    try:
+        yield
+    except WorkoutlabError:
+        raise
+    except _READ_FAILURES as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DamagedLabError(
+            f"{what} cannot be read: {reason}; run `verify` to list all that is damaged, "
+            "and restore the lab from a copy"
+        ) from error

@@ -1,0 +1,146 @@
+"""Every name, size and codec of a lab on disk, and the sentinel that says that it is one.
+
+::
+
+    /                       attributes: the sentinel
+    ├── recordings/         a table: one array a column, one entry a recording
+    ├── sets/               a table: one entry a set
+    ├── samples/            ragged arrays that share one offset axis
+    │   ├── acceleration
+    │   ├── angular_velocity
+    │   └── time
+    └── models/<name>/      tables, and the ragged arrays of weights that they point into
+
+Chunk size and codec of the samples were chosen by measuring: whole sessions of 60,000 samples
+must open in a few ms, and a set of 1,300 samples must not pay for a whole session.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import uuid4
+
+import icechunk
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.abc.codec import BytesBytesCodec
+from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
+
+from workoutlab.errors import DamagedLabError, LabError
+
+__all__ = [
+    "MODELS",
+    "ROWS_PER_CHUNK",
+    "SAMPLES",
+    "SAMPLES_PER_CHUNK",
+    "check_sentinel",
+    "codecs",
+    "configuration",
+    "fill",
+    "has_sentinel",
+    "sentinel",
+]
+
+SAMPLES: Final = "samples"
+MODELS: Final = "models"
+
+SAMPLES_PER_CHUNK: Final = 32_768
+ROWS_PER_CHUNK: Final = 4_096
+"""An append rewrites the last chunk of every column, so this bounds what a commit costs."""
+
+CHUNKS_PER_MANIFEST: Final = 4_096
+"""A commit rewrites the last manifest of an array only, however long the array has grown."""
+
+_SENTINEL: Final = "workoutlab"
+_VERSION: Final = 1
+
+
+def configuration() -> icechunk.RepositoryConfig:
+    """How Icechunk keeps a lab: manifests split along the first dim."""
+    splitting = icechunk.ManifestSplittingConfig.from_dict(
+        {
+            icechunk.ManifestSplitCondition.AnyArray(): {
+                icechunk.ManifestSplitDimCondition.Axis(0): CHUNKS_PER_MANIFEST
+            }
+        }
+    )
+    return icechunk.RepositoryConfig(manifest=icechunk.ManifestConfig(splitting=splitting))
+
+
+def codecs(dtype: npt.DTypeLike) -> tuple[BytesBytesCodec, ...]:
+    """Return the compressors of an array; each pipeline ends in a checksum.
+
+    Floats are bit-shuffled, which suits neighbouring samples; everything else, text included, goes
+    through zstd, whose checksum is off unless it is asked for.
+
+    Examples
+    --------
+    >>> [type(codec).__name__ for codec in codecs("float32")]
+    ['BloscCodec', 'Crc32cCodec']
+    """
+    if _is_float(dtype):
+        return (BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"), Crc32cCodec())
+    return (ZstdCodec(level=3, checksum=True),)
+
+
+def fill(dtype: npt.DTypeLike) -> Any:
+    """Return what an entry that was never written reads as: NaN, 0, False or an empty text.
+
+    A lost chunk of floats reads as NaN, never as the zeros of a sensor in free fall.
+
+    Examples
+    --------
+    >>> fill("float32"), fill("int64"), fill("str")
+    (nan, 0, '')
+    """
+    if dtype == "str":
+        return ""
+    return np.nan if _is_float(dtype) else np.dtype(dtype).type(0).item()
+
+
+def _is_float(dtype: npt.DTypeLike) -> bool:
+    return dtype != "str" and np.dtype(dtype).kind == "f"
+
+
+def sentinel() -> dict[str, Any]:
+    """Make the attributes that mark the root of a new lab."""
+    return {
+        _SENTINEL: {
+            "format": "lab",
+            "version": _VERSION,
+            "id": uuid4().hex,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "samples_per_chunk": SAMPLES_PER_CHUNK,
+        }
+    }
+
+
+def has_sentinel(root: zarr.Group) -> bool:
+    """Whether `root` bears a sentinel, of whatever version."""
+    return _SENTINEL in root.attrs
+
+
+def check_sentinel(root: zarr.Group, url: str) -> None:
+    """Refuse a root that is not a whole lab of a version known here.
+
+    Raises
+    ------
+    DamagedLabError
+        If there is no sentinel, or it is not of the written form.
+    LabError
+        If a newer version of workoutlab wrote the lab.
+    """
+    mark = root.attrs.get(_SENTINEL)
+    if not isinstance(mark, dict) or mark.get("format") != "lab":
+        raise DamagedLabError(
+            f"the lab at {url} has lost the attributes that mark it as a lab; "
+            "restore it from a copy"
+        )
+    version = mark.get("version")
+    if not isinstance(version, int) or version < 1:
+        raise DamagedLabError(f"the lab at {url} has version {version!r}; restore it from a copy")
+    if version > _VERSION:
+        raise LabError(
+            f"the lab at {url} has version {version}, this workoutlab reads up to {_VERSION}; "
+            "upgrade workoutlab"
+        )

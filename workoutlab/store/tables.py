@@ -1,0 +1,254 @@
+"""Tables as columns: a group with one array a column, whose row number is the id of the row.
+
+Rows are appended and never move. An erased row stays as a blank, so that the numbers of the
+others hold; frames leave it out.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import zarr
+
+from workoutlab.errors import NotInLabError, SchemaError
+from workoutlab.schema import Column, Table
+from workoutlab.store import layout
+from workoutlab.store.arrays import create_array, open_array
+from workoutlab.store.failures import reading
+
+__all__ = [
+    "KIND",
+    "append",
+    "blank",
+    "column_names",
+    "create",
+    "length",
+    "open_table",
+    "read",
+    "take",
+    "values",
+]
+
+KIND = "table"
+"""The attribute ``kind`` of a table's group."""
+
+_TEXT = np.dtypes.StringDType()
+
+
+def create(group: zarr.Group, table: Table) -> None:
+    """Create an empty `table` in `group`.
+
+    Examples
+    --------
+    >>> from workoutlab.schema import Column
+    >>> people = Table("people", {"user": Column("str"), "age": Column("int32", "years", "", -1)})
+    >>> group = zarr.group(zarr.storage.MemoryStore())
+    >>> create(group, people)
+    >>> append(group, people, {"user": ["ann", "jan"], "age": [None, 30]})
+    0
+    >>> read(group, people)
+      user   age
+    0  ann  <NA>
+    1  jan    30
+    """
+    home = group.create_group(table.name, attributes={"kind": KIND, "columns": list(table.columns)})
+    for name, column in table.columns.items():
+        create_array(
+            home,
+            name,
+            dtype=column.dtype,
+            chunk=layout.ROWS_PER_CHUNK,
+            attributes={"unit": column.unit, "meaning": column.meaning, **_unknown(column)},
+        )
+
+
+def _unknown(column: Column) -> dict[str, Any]:
+    """NaN needs no mark: JSON has no word for it, and floats that were never written read as it."""
+    known = column.unknown is None or np.isnan(column.unknown)
+    return {} if known else {"unknown": column.unknown}
+
+
+def open_table(group: zarr.Group, name: str) -> zarr.Group:
+    """Open the group of table `name`.
+
+    Raises
+    ------
+    DamagedLabError
+        If it is missing or is no table.
+    """
+    with reading(f"table {name}"):
+        home = group[name]
+        if not isinstance(home, zarr.Group) or home.attrs.get("kind") != KIND:
+            raise TypeError("it is not a table")
+        return home
+
+
+def column_names(home: zarr.Group) -> list[str]:
+    """Names of the columns of the table in group `home`, in their order."""
+    names = home.attrs["columns"]
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def length(group: zarr.Group, table: Table) -> int:
+    """Count rows, erased ones included."""
+    return int(open_array(open_table(group, table.name), next(iter(table.columns))).shape[0])
+
+
+def append(group: zarr.Group, table: Table, rows: Mapping[str, Any]) -> int:
+    """Append rows, given as one array or list a column, and return the number of the first.
+
+    None stands for what is not known, in columns that declare it.
+
+    Raises
+    ------
+    SchemaError
+        If a column is missing, unknown here, or of another length than the others.
+    """
+    _check_rows(table, rows)
+    home = open_table(group, table.name)
+    encoded = {name: _encode(rows[name], column) for name, column in table.columns.items()}
+    first = 0
+    for name, entries in encoded.items():
+        array = open_array(home, name).with_config({"write_empty_chunks": True})
+        first = int(array.shape[0])
+        if len(entries):
+            array.resize((first + len(entries),))
+            array[first:] = entries
+    return first
+
+
+def _check_rows(table: Table, rows: Mapping[str, Any]) -> None:
+    if set(rows) != set(table.columns):
+        missing, extra = set(table.columns) - set(rows), set(rows) - set(table.columns)
+        raise SchemaError(
+            f"table {table.name}: expected the columns {', '.join(table.columns)}; "
+            f"missing: {sorted(missing)}, not known: {sorted(extra)}"
+        )
+    lengths = {name: len(rows[name]) for name in table.columns}
+    if len(set(lengths.values())) > 1:
+        raise SchemaError(f"table {table.name}: expected columns of one length, got {lengths}")
+
+
+def _encode(entries: Any, column: Column) -> npt.NDArray[Any]:
+    if column.dtype == "str":
+        return np.asarray(entries, dtype=_TEXT)
+    if not isinstance(entries, np.ndarray) and column.unknown is not None:
+        entries = [column.unknown if entry is None else entry for entry in entries]
+    return np.asarray(entries, dtype=column.dtype)
+
+
+def values(
+    home: zarr.Group, name: str, start: int = 0, stop: int | None = None
+) -> npt.NDArray[Any]:
+    """Read one column of the table in group `home` as stored; shape (row,).
+
+    Raises
+    ------
+    DamagedLabError
+        If it cannot be read.
+    """
+    array = open_array(home, name)
+    with reading(f"column {name} of {home.basename}"):
+        return np.asarray(array[start:stop])
+
+
+def read(
+    group: zarr.Group,
+    table: Table,
+    columns: Sequence[str] | None = None,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    erased: bool = False,
+) -> pd.DataFrame:
+    """Read rows `start` to `stop` as a frame, whose index is the row number.
+
+    Parameters
+    ----------
+    group
+        Where the table lies.
+    table
+        Its declaration.
+    columns
+        Which columns, in this order; all by default. No other column is read.
+    start, stop
+        Which rows.
+    erased
+        Whether to keep erased rows, as the blanks that they are.
+
+    Raises
+    ------
+    NotInLabError
+        If the table has no such column.
+    DamagedLabError
+        If it cannot be read.
+    """
+    names = list(table.columns) if columns is None else list(columns)
+    if wrong := [name for name in names if name not in table.columns]:
+        raise NotInLabError(
+            f"table {table.name} has no column {', '.join(wrong)}; "
+            f"it has {', '.join(table.columns)}"
+        )
+    home = open_table(group, table.name)
+    stored = {name: values(home, name, start, stop) for name in names}
+    kept = None if erased else _kept(home, table, stored, start, stop)
+    count = len(next(iter(stored.values()))) if stored else 0
+    index = np.arange(start, start + count)
+    if kept is not None:
+        stored, index = {name: entries[kept] for name, entries in stored.items()}, index[kept]
+    frame = {name: _decode(entries, table.columns[name]) for name, entries in stored.items()}
+    return pd.DataFrame(frame, index=pd.Index(index, dtype="int64"), columns=names)
+
+
+def _kept(
+    home: zarr.Group,
+    table: Table,
+    stored: Mapping[str, npt.NDArray[Any]],
+    start: int,
+    stop: int | None,
+) -> npt.NDArray[np.bool_] | None:
+    for name in ("user", "recording"):
+        if name in table.columns:
+            keys = stored[name] if name in stored else values(home, name, start, stop)
+            kept = np.asarray(keys != "" if name == "user" else keys >= 0)
+            return None if kept.all() else kept
+    return None
+
+
+def _decode(entries: npt.NDArray[Any], column: Column) -> Any:
+    if column.dtype == "str":
+        return pd.array(entries.astype(object), dtype="str")
+    if column.unknown is None or np.dtype(column.dtype).kind == "f":
+        return entries
+    return pd.arrays.IntegerArray(entries, entries == column.unknown)
+
+
+def take(home: zarr.Group, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """Read one column at `rows`, which increase; each chunk is read once. Shape (row,)."""
+    chunk = open_array(home, name).chunks[0]
+    taken = [
+        values(home, name, start, start + chunk)[inside - start]
+        for start, inside in _by_chunk(rows, chunk)
+    ]
+    return np.concatenate(taken) if taken else values(home, name, 0, 0)
+
+
+def _by_chunk(
+    rows: npt.NDArray[np.int64], chunk: int
+) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Yield the start of each chunk that `rows` touch, and those of them that lie in it."""
+    starts = rows // chunk * chunk
+    for start in np.unique(starts):
+        yield int(start), rows[starts == start]
+
+
+def blank(home: zarr.Group, rows: npt.NDArray[np.int64]) -> None:
+    """Overwrite every column of `rows` with blanks: no text, no number, no reference."""
+    for name in column_names(home):
+        array = open_array(home, name).with_config({"write_empty_chunks": True})
+        for start, inside in _by_chunk(rows, array.chunks[0]):
+            entries = values(home, name, start, start + array.chunks[0])
+            entries[inside - start] = -1 if name == "recording" else array.fill_value
+            array[start : start + len(entries)] = entries
