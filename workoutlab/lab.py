@@ -298,7 +298,8 @@ class Lab:
         rows = _set_owners(self._repository, self.snapshot)
         first, last = np.searchsorted(rows, [row, row + 1])
         sets = tables.read(root, SETS, start=int(first), stop=int(last))
-        return store_recordings.load(root, frame.iloc[0].to_dict(), sets)
+        facts = {str(name): value for name, value in frame.iloc[0].items()}
+        return store_recordings.load(root, facts, sets)
 
     def read(
         self, row: int, quantity: str = "acceleration", start: int = 0, stop: int | None = None

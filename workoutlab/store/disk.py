@@ -12,9 +12,11 @@ import filelock
 
 from workoutlab.errors import LabError
 
-__all__ = ["contents", "discard_unborn", "lock", "size_bytes", "sync"]
+__all__ = ["building", "contents", "lock", "size_bytes", "sync"]
 
 _LOCK = ".lock"
+_NEW = ".new"
+_SNAPSHOTS_AT_BIRTH = 2
 _PARTS = ("chunks", "manifests", "refs", "snapshots", "transactions", "config.yaml")
 _PATIENCE_S = 600.0
 
@@ -24,8 +26,8 @@ Contents = Literal["absent", "empty", "unborn", "lab", "other"]
 def contents(folder: Path) -> Contents:
     """Say what `folder` holds.
 
-    ``"unborn"`` is a lab whose creation was cut short: no commit was ever made, since each leaves
-    a transaction log. A folder with any other part of a lab is a ``"lab"``, readable or not.
+    ``"unborn"`` is a lab whose creation was cut short, so that nothing was ever stored in it. A
+    folder with any other part of a lab is a ``"lab"``, readable or not.
 
     Examples
     --------
@@ -37,22 +39,38 @@ def contents(folder: Path) -> Contents:
     if not folder.is_dir():
         return "other"
     names = {entry.name for entry in folder.iterdir()} - {_LOCK}
-    if not names:
+    if not names - {_NEW}:
         return "empty"
     if not names & set(_PARTS):
         return "other"
-    born = any(_files(folder / part) for part in ("transactions", "chunks", "manifests"))
-    return "lab" if born or _files(folder / "snapshots") > 1 else "unborn"
+    return "unborn" if _NEW in names and "refs" not in names and _holds_nothing(folder) else "lab"
 
 
-def _files(folder: Path) -> int:
+def _holds_nothing(folder: Path) -> bool:
+    return not _entries(folder / "chunks") and _entries(folder / "snapshots") <= _SNAPSHOTS_AT_BIRTH
+
+
+def _entries(folder: Path) -> int:
     return sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0
 
 
-def discard_unborn(folder: Path) -> None:
-    """Remove the parts that a creation left which was cut short."""
-    for part in ("refs", "snapshots"):
-        rmtree(folder / part, ignore_errors=True)
+@contextmanager
+def building(folder: Path) -> Iterator[Path]:
+    """Give an empty folder to build a new lab in, and move its parts to `folder` at the end.
+
+    The head moves last: a lab that has one is whole.
+    """
+    new = folder / _NEW
+    rmtree(new, ignore_errors=True)
+    new.mkdir()
+    yield new
+    sync(folder)
+    for part in (*sorted({entry.name for entry in new.iterdir()} - {"refs"}), "refs"):
+        rmtree(folder / part, ignore_errors=True)  # what an unborn lab left
+        (new / part).rename(folder / part)
+    new.rmdir()
+    sync(folder)
+    sync(folder.parent)
 
 
 @contextmanager

@@ -98,14 +98,11 @@ def _open_or_create_folder(address: Address, *, create: bool) -> icechunk.Reposi
 def _create_folder(address: Address, folder: Path) -> icechunk.Repository:
     folder.mkdir(parents=True, exist_ok=True)
     with disk.lock(folder):
-        if disk.contents(folder) == "lab":
-            return icechunk.Repository.open(address.storage(), config=layout.configuration())
-        disk.discard_unborn(folder)
-        repository = icechunk.Repository.create(address.storage(), config=layout.configuration())
-        _born(repository)
-        disk.sync(folder)
-        disk.sync(folder.parent)
-        return repository
+        if disk.contents(folder) != "lab":
+            with disk.building(folder) as new:
+                storage = icechunk.local_filesystem_storage(str(new))
+                _born(icechunk.Repository.create(storage, config=layout.configuration()))
+        return icechunk.Repository.open(address.storage(), config=layout.configuration())
 
 
 def _born(repository: icechunk.Repository) -> icechunk.Repository:
