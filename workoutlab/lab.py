@@ -15,6 +15,7 @@ from workoutlab.schema import QUANTITIES, RECORDINGS, SETS, TABLES
 from workoutlab.store import layout, opening, ragged, tables
 from workoutlab.store import recordings as store_recordings
 from workoutlab.store.address import Address
+from workoutlab.store.arrays import read_arrays
 from workoutlab.store.recordings import Outcome
 from workoutlab.store.repository import Repository
 
@@ -367,7 +368,7 @@ def _places(repository: Repository, snapshot: str, block: int) -> npt.NDArray[np
     home = tables.open_table(repository.root(snapshot), RECORDINGS.name)
     start = block * layout.ROWS_PER_CHUNK
     stop = start + layout.ROWS_PER_CHUNK
-    return np.stack([tables.values(home, name, start, stop) for name in _PLACE], axis=1)
+    return np.stack(read_arrays(home, _PLACE, start, stop), axis=1)
 
 
 @lru_cache(maxsize=2)

@@ -43,7 +43,7 @@ class DigestIndex:
         with self._lock:
             self._extend(home, tables.length(root, RECORDINGS))
             candidates = np.unique(self._candidates(_keys(wanted)))
-        held = tables.take(home, "digest", candidates)
+        (held,) = tables.take(home, ["digest"], candidates)
         return candidates[np.isin(held.astype(object), np.array(wanted, dtype=object))]
 
     def _extend(self, home: zarr.Group, length: int) -> None:

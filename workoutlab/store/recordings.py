@@ -99,7 +99,7 @@ class _Known:
         rows = digests.find(root, (recording.digest for recording in recordings))
         home = tables.open_table(root, RECORDINGS.name)
         columns = ("digest", "facts", "user", "session", "source")
-        held = [tables.take(home, name, rows) for name in columns]
+        held = tables.take(home, columns, rows)
         self._held = {
             str(digest): (int(row), str(facts), _name(user, session, source))
             for row, digest, facts, user, session, source in zip(rows, *held, strict=True)

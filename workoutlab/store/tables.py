@@ -15,7 +15,7 @@ import zarr
 from workoutlab.errors import NotInLabError, SchemaError
 from workoutlab.schema import Column, Table
 from workoutlab.store import layout
-from workoutlab.store.arrays import create_array, open_array
+from workoutlab.store.arrays import append_arrays, create_array, open_array, read_arrays
 from workoutlab.store.failures import reading
 
 __all__ = [
@@ -93,7 +93,11 @@ def column_names(home: zarr.Group) -> list[str]:
 
 def length(group: zarr.Group, table: Table) -> int:
     """Count rows, erased ones included."""
-    return int(open_array(open_table(group, table.name), next(iter(table.columns))).shape[0])
+    return _length(open_table(group, table.name), table)
+
+
+def _length(home: zarr.Group, table: Table) -> int:
+    return int(open_array(home, next(iter(table.columns))).shape[0])
 
 
 def append(group: zarr.Group, table: Table, rows: Mapping[str, Any]) -> int:
@@ -108,14 +112,10 @@ def append(group: zarr.Group, table: Table, rows: Mapping[str, Any]) -> int:
     """
     _check_rows(table, rows)
     home = open_table(group, table.name)
+    first = _length(home, table)
     encoded = {name: _encode(rows[name], column) for name, column in table.columns.items()}
-    first = 0
-    for name, entries in encoded.items():
-        array = open_array(home, name).with_config({"write_empty_chunks": True})
-        first = int(array.shape[0])
-        if len(entries):
-            array.resize((first + len(entries),))
-            array[first:] = entries
+    if len(next(iter(encoded.values()))):
+        append_arrays(home, encoded)
     return first
 
 
@@ -149,9 +149,7 @@ def values(
     DamagedLabError
         If it cannot be read.
     """
-    array = open_array(home, name)
-    with reading(f"column {name} of {home.basename}"):
-        return np.asarray(array[start:stop])
+    return read_arrays(home, [name], start, stop)[0]
 
 
 def read(
@@ -192,7 +190,7 @@ def read(
             f"it has {', '.join(table.columns)}"
         )
     home = open_table(group, table.name)
-    stored = {name: values(home, name, start, stop) for name in names}
+    stored = dict(zip(names, read_arrays(home, names, start, stop), strict=True))
     kept = None if erased else _kept(home, table, stored, start, stop)
     count = len(next(iter(stored.values()))) if stored else 0
     index = np.arange(start, start + count)
@@ -225,14 +223,18 @@ def _decode(entries: npt.NDArray[Any], column: Column) -> Any:
     return pd.arrays.IntegerArray(entries, entries == column.unknown)
 
 
-def take(home: zarr.Group, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    """Read one column at `rows`, which increase; each chunk is read once. Shape (row,)."""
-    chunk = open_array(home, name).chunks[0]
+def take(
+    home: zarr.Group, names: Sequence[str], rows: npt.NDArray[np.int64]
+) -> list[npt.NDArray[Any]]:
+    """Read columns at `rows`, which increase; each chunk is read once. Shape (row,) each."""
+    chunk = layout.ROWS_PER_CHUNK
     taken = [
-        values(home, name, start, start + chunk)[inside - start]
+        [column[inside - start] for column in read_arrays(home, names, start, start + chunk)]
         for start, inside in _by_chunk(rows, chunk)
     ]
-    return np.concatenate(taken) if taken else values(home, name, 0, 0)
+    return [np.concatenate(parts) for parts in zip(*taken, strict=True)] or [
+        np.empty(0, dtype=object) for _ in names
+    ]
 
 
 def _by_chunk(
