@@ -113,4 +113,4 @@ def holds(column: pa.ChunkedArray, kind: Kind) -> bool:
         return True
     values = column.drop_null().to_numpy() if column.null_count else column.to_numpy()
     # NaN compares as false and makes both extremes NaN.
-    return not len(values) or bool(-LARGEST <= values.min() and values.max() <= LARGEST)
+    return not len(values) or bool(values.min() >= -LARGEST and values.max() <= LARGEST)

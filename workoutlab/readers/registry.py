@@ -10,7 +10,7 @@ from workoutlab.readers.muvr import Muvr
 from workoutlab.readers.tabular import Tabular
 from workoutlab.recording import Recording
 
-__all__ = ["Reader", "detect", "get", "names", "read_head"]
+__all__ = ["Reader", "detect", "get", "names", "read_head", "suffixes"]
 
 _HEAD = 16_384
 """Bytes of a file that detection looks at."""
@@ -36,6 +36,8 @@ class Reader(Protocol):
 
 
 _READERS: dict[str, Callable[..., Reader]] = {"muvr": Muvr, "tabular": Tabular}
+_DETECTED: tuple[Reader, ...] = (Muvr(),)
+"""Readers that know their files without being told anything."""
 
 
 def names() -> tuple[str, ...]:
@@ -47,6 +49,17 @@ def names() -> tuple[str, ...]:
     ('muvr', 'tabular')
     """
     return tuple(sorted(_READERS))
+
+
+def suffixes() -> tuple[str, ...]:
+    """Return the suffixes of files that detection looks at.
+
+    Examples
+    --------
+    >>> suffixes()
+    ('.csv',)
+    """
+    return tuple(sorted({suffix for reader in _DETECTED for suffix in reader.suffixes}))
 
 
 def get(name: str, **options: Any) -> Reader:
@@ -99,7 +112,7 @@ def detect(path: str | Path) -> Reader:
     """
     path = Path(path)
     head = read_head(path)
-    for reader in (Muvr(),):
+    for reader in _DETECTED:
         if reader.detect(path, head):
             return reader
     raise ReaderError(

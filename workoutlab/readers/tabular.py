@@ -175,8 +175,8 @@ class Tabular(TabularMapping):
             gaps = np.flatnonzero(np.diff(chosen) > 1)
             if self.rate_hz is not None and len(gaps):
                 raise rows.error(
-                    "expected the rows of each recording together, as their rate is regular; this one "
-                    f"began in line {rows.first_line + start}; sort the rows, or give their times",
+                    "expected the rows of each recording together, as their rate is regular; this "
+                    f"one began in line {rows.first_line + start}; sort the rows, or give times",
                     row=int(chosen[gaps[0] + 1]),
                 )
             yield chosen
