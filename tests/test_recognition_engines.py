@@ -1,0 +1,221 @@
+"""Both engines are held to each other, and each to torch's own autograd and optimizer."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from workoutlab.errors import InputError, TrainingError
+from workoutlab.recognition import separate
+from workoutlab.recognition.engines import Trained, choose_engine, train_members
+from workoutlab.recognition.members import Member, prepare_member
+from workoutlab.recognition.networks import MLP, draw_weights
+from workoutlab.recognition.randomness import drop_units, unit_bits
+from workoutlab.recognition.recipe import Recipe
+from workoutlab.recognition.separate import SeparateEngine
+from workoutlab.recognition.stacked import StackedEngine
+from workoutlab.recognition.threads import one_thread
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    with one_thread():
+        yield
+
+
+class Given:
+    """Inputs that come as they are."""
+
+    def settings(self) -> dict[str, object]:
+        return {"kind": "given"}
+
+
+def _member(key: int, windows: int, inputs: int, classes: int) -> Member:
+    numbers = np.random.default_rng(key)
+    targets = numbers.integers(0, classes, windows)
+    targets[:classes] = np.arange(classes)
+    centers = numbers.normal(size=(classes, inputs))
+    values = (centers[targets] + numbers.normal(size=(windows, inputs))).astype(np.float32)
+    return Member(f"person-{key}", values, targets, classes, seed=100 + key)
+
+
+def _recipe(**settings: object) -> Recipe:
+    network = settings.pop("network", MLP(12, 7, dropout_keep=0.8))
+    return Recipe(Given(), network, **{"epochs": 4, "batch": 16, "balance": 3, **settings})
+
+
+def _weights(outcome: Trained | TrainingError) -> np.ndarray:
+    assert isinstance(outcome, Trained), outcome
+    return outcome.network.pack()
+
+
+RAGGED = [(0, 150, 5), (1, 37, 3), (2, 16, 2), (3, 9, 4), (4, 161, 2)]
+"""Person, windows and classes: full, short and single batches; several numbers of classes."""
+
+
+def _cohort(inputs: int) -> list[Member]:
+    return [_member(key, windows, inputs, classes) for key, windows, classes in RAGGED]
+
+
+def _train_by_autograd(member: Member, recipe: Recipe) -> np.ndarray:
+    """What torch makes of the same initial weights, order and dropped units."""
+    ready = prepare_member(member, recipe)
+    keep, batch = recipe.network.dropout_keep, recipe.batch
+    layers = [
+        torch.from_numpy(layer).requires_grad_()
+        for layer in draw_weights(recipe.network, ready.sizes, ready.seed)
+    ]
+    optimizer = torch.optim.SGD(
+        layers, lr=recipe.rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+    )
+    grid = ready.steps(batch) * batch
+    bits = torch.from_numpy(ready.dropout_bits(grid * recipe.epochs))
+    columns = recipe.network.columns()
+    units = torch.from_numpy(unit_bits(columns[-1].stop))
+    for epoch in range(recipe.epochs):
+        order = ready.order(epoch)
+        for start in range(0, len(order), batch):
+            rows = order[start : start + batch]
+            first = epoch * grid + start
+            addends = torch.empty(len(rows), 2 * len(units))
+            drop_units(bits[first : first + len(rows)], units, keep, out=addends)
+            values = torch.from_numpy(ready.inputs[rows])
+            for layer, column in zip(layers[:-1], columns, strict=True):
+                kept = (addends[:, column] == 0).float() / keep
+                values = torch.relu(values @ layer[:-1] + layer[-1]) * kept
+            scores = values @ layers[-1][:-1] + layers[-1][-1]
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(
+                scores, torch.from_numpy(ready.targets[rows])
+            ).backward()
+            optimizer.step()
+    return np.concatenate([layer.detach().numpy().ravel() for layer in layers])
+
+
+@pytest.fixture(params=["direct", "dual"])
+def first_layer(request, monkeypatch):
+    """The form of the first layer that trains member by member."""
+    monkeypatch.setattr(separate, "dual_is_cheaper", lambda **_: request.param == "dual")
+
+
+@pytest.mark.usefixtures("first_layer")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"weight_decay": 0.02, "momentum": 0.5},
+        {"momentum": 0.0, "network": MLP(9, dropout_keep=1.0)},
+        {"network": MLP(8, 7, 6, init="glorot"), "batch": 11},
+    ],
+)
+def test_separate_engine__trains_as_autograd_does(settings):
+    recipe = _recipe(**settings)
+    for member in _cohort(inputs=40)[:3]:
+        [trained] = train_members([member], recipe, SeparateEngine())
+        ours = np.concatenate([layer.ravel() for layer in trained.network.layers])
+        np.testing.assert_allclose(ours, _train_by_autograd(member, recipe), atol=2e-5)
+
+
+@pytest.mark.usefixtures("first_layer")
+@pytest.mark.parametrize("network", [MLP(12, 7), MLP(9, dropout_keep=1.0)])
+def test_engines__give_the_same_networks(network):
+    recipe = _recipe(network=network, weight_decay=0.001)
+    separate_ones = train_members(_cohort(inputs=40), recipe, SeparateEngine())
+    stacked_ones = train_members(_cohort(inputs=40), recipe, StackedEngine("cpu"))
+    for alone, stacked in zip(separate_ones, stacked_ones, strict=True):
+        assert (alone.key, alone.windows, alone.steps) == (
+            stacked.key,
+            stacked.windows,
+            stacked.steps,
+        )
+        np.testing.assert_allclose(_weights(alone), _weights(stacked), atol=2e-5)
+
+
+@pytest.mark.parametrize("engine", [SeparateEngine(), StackedEngine("cpu")])
+def test_engine__gives_a_member_the_same_network_in_any_company(engine):
+    recipe, cohort = _recipe(), _cohort(20)
+    together = train_members(cohort, recipe, engine)
+    reversed_company = train_members(cohort[::-1], recipe, engine)[::-1]
+    for member, one, other in zip(cohort, together, reversed_company, strict=True):
+        [alone] = train_members([member], recipe, engine)
+        if isinstance(engine, SeparateEngine):
+            assert _weights(alone).tobytes() == _weights(one).tobytes()
+        np.testing.assert_allclose(_weights(alone), _weights(one), atol=2e-6)
+        np.testing.assert_allclose(_weights(one), _weights(other), atol=2e-6)
+
+
+@pytest.mark.parametrize("engine", ["separate", "stacked"])
+def test_engine__learns_what_can_be_learnt(engine):
+    member = _member(7, 300, 30, 4)
+    [trained] = train_members([member], _recipe(epochs=20), engine)
+    predicted = trained.network.predict(member.inputs).argmax(axis=1)
+    assert (predicted == member.targets).mean() > 0.99
+
+
+def test_engine__leaves_torchs_threads_as_they_were():
+    before = torch.get_num_threads()
+    train_members([_member(0, 20, 5, 2)], _recipe(epochs=1), "separate")
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_engine__gives_the_same_networks_on_a_gpu():
+    recipe = _recipe()
+    on_gpu = train_members(_cohort(50), recipe, StackedEngine("cuda"))
+    for alone, stacked in zip(train_members(_cohort(50), recipe, "separate"), on_gpu, strict=True):
+        np.testing.assert_allclose(_weights(alone), _weights(stacked), atol=1e-4)
+
+
+def _spoilt(member: Member, value: float) -> Member:
+    inputs = member.inputs.copy()
+    inputs[3, 2] = value
+    return replace(member, inputs=inputs)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda m: _spoilt(m, np.inf), "window 3 has infinite inputs"),
+        (lambda m: replace(m, classes=1, targets=m.targets * 0), "37 windows of one exercise"),
+        (lambda m: replace(m, inputs=m.inputs[:0], targets=m.targets[:0]), "no windows"),
+        (lambda m: replace(m, targets=m.targets[:5]), "37 windows, but 5 labels"),
+        (lambda m: replace(m, targets=m.targets + 1), "expected labels from 0 to 2"),
+        (lambda m: replace(m, inputs=m.inputs * 3e37), "not finite|infinite"),
+    ],
+)
+@pytest.mark.parametrize("engine", ["separate", "stacked"])
+def test_train_members__fails_the_one_whose_data_are_bad_and_nobody_else(spoil, reason, engine):
+    cohort, recipe = _cohort(8), _recipe(standardize=False)
+    undisturbed = train_members(cohort, recipe, engine)
+    cohort[1] = spoil(cohort[1])
+    with np.errstate(over="ignore"):
+        outcomes = train_members(cohort, recipe, engine)
+    assert isinstance(outcomes[1], TrainingError)
+    assert str(outcomes[1]).startswith("person-1: ")
+    with pytest.raises(TrainingError, match=reason):
+        raise outcomes[1]
+    for place in (0, 2, 3, 4):
+        np.testing.assert_allclose(
+            _weights(outcomes[place]), _weights(undisturbed[place]), atol=2e-6
+        )
+
+
+def test_train_members__counts_unknown_inputs_as_the_mean():
+    member = _spoilt(_member(0, 40, 5, 2), np.nan)
+    filled = _spoilt(member, float(np.nanmean(member.inputs[:, 2], dtype=np.float64)))
+    ready = prepare_member(member, _recipe())
+    assert ready.inputs[3, 2] == 0
+    assert abs(prepare_member(filled, _recipe()).inputs[3, 2]) < 1e-6
+    assert isinstance(train_members([member], _recipe())[0], Trained)
+    [failed] = train_members([member], _recipe(standardize=False))
+    assert "unknown inputs (NaN), which need standardize=True" in str(failed)
+
+
+def test_train_members__of_nobody_is_nothing():
+    assert train_members([], _recipe()) == []
+
+
+def test_choose_engine__refuses_an_unknown_name():
+    with pytest.raises(InputError, match="expected one of auto, separate, stacked, got 'fast'"):
+        choose_engine("fast")

@@ -1,0 +1,128 @@
+"""A recipe: everything that decides how a network comes about, besides the data."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from workoutlab.errors import InputError
+from workoutlab.recognition.networks import MLP
+
+__all__ = ["Inputs", "Recipe"]
+
+
+class Inputs(Protocol):
+    """What a window becomes: ``RawWindows`` or ``Statistics`` of :mod:`workoutlab.signals`."""
+
+    def settings(self) -> Mapping[str, object]:
+        """Return what describes the inputs, as JSON takes it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Training:
+    epochs: int = 10
+    batch: int = 30
+    rate: float = 0.01
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    balance: int = 10
+    standardize: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Recipe(_Training):
+    """How networks are trained; the defaults are Muvr's.
+
+    Parameters
+    ----------
+    inputs
+        What a window becomes, ``RawWindows()`` or ``Statistics()`` say.
+    network
+        The network, ``MLP(250, 50)`` say.
+    epochs
+        How often training goes through all windows.
+    batch
+        Windows in a step.
+    rate, momentum
+        Of stochastic gradient descent: a step adds the gradient to `momentum` times the last
+        velocity, and subtracts `rate` times the velocity from the weights.
+    weight_decay
+        This times the weights is added to each gradient.
+    balance
+        Windows of rare classes are repeated until they are as many as those of the most
+        frequent class, this often at most; 1 repeats none.
+    standardize
+        Whether each input is shifted and scaled to mean 0 and standard deviation 1 on the
+        training windows. An input that is not known (NaN) then counts as the mean; without it,
+        such an input is an error.
+    seed
+        Decides initial weights, order of windows and dropped units, for each person differently.
+
+    Raises
+    ------
+    InputError
+        If a setting cannot mean anything.
+
+    Examples
+    --------
+    >>> from workoutlab.signals import RawWindows
+    >>> recipe = Recipe(RawWindows(), MLP(250, 50), epochs=20)
+    >>> recipe.settings()["network"]
+    {'kind': 'mlp', 'hidden': [250, 50], 'dropout_keep': 0.9, 'init': 'he'}
+    >>> recipe.digest() == Recipe(RawWindows(), MLP(250, 50)).digest()
+    False
+    """
+
+    inputs: Inputs = field(kw_only=False)
+    network: MLP = field(default_factory=lambda: MLP(250, 50), kw_only=False)
+
+    def __post_init__(self) -> None:
+        if not callable(getattr(self.inputs, "settings", None)):
+            raise InputError(
+                f"inputs: expected RawWindows() or Statistics() of workoutlab.signals, "
+                f"got {self.inputs!r}"
+            )
+        if not isinstance(self.network, MLP):
+            raise InputError(f"network: expected MLP(250, 50) say, got {self.network!r}")
+        for name in ("epochs", "batch", "balance"):
+            _check(name, getattr(self, name), whole=True, low=1)
+        _check("seed", self.seed, whole=True, low=0)
+        _check("rate", self.rate, above=0)
+        _check("momentum", self.momentum, low=0, below=1)
+        _check("weight_decay", self.weight_decay, low=0)
+
+    def settings(self) -> dict[str, object]:
+        """Return all settings, as JSON takes them."""
+        return {
+            "inputs": dict(self.inputs.settings()),
+            "network": self.network.settings(),
+            **{name: getattr(self, name) for name in _Training.__dataclass_fields__},
+        }
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the settings, in hex."""
+        return hashlib.sha256(json.dumps(self.settings(), sort_keys=True).encode()).hexdigest()
+
+
+def _check(
+    name: str,
+    value: float,
+    *,
+    whole: bool = False,
+    low: float = float("-inf"),
+    above: float = float("-inf"),
+    below: float = float("inf"),
+) -> None:
+    kinds = (int,) if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        what = "a whole number" if whole else "a number"
+        raise InputError(f"{name}: expected {what}, got {value!r}")
+    if not (low <= value and above < value < below):  # false for NaN
+        bounds = [f">= {low:g}"] * (low > float("-inf"))
+        bounds += [f"> {above:g}"] * (above > float("-inf"))
+        bounds += [f"< {below:g}"] * (below < float("inf"))
+        raise InputError(
+            f"{name}: expected {' and '.join(bounds) or 'a finite number'}, got {value}"
+        )

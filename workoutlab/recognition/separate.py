@@ -1,0 +1,158 @@
+"""Member by member: what a CPU core wants, whose cache holds one network.
+
+There is no autograd: the backward pass is written out, every product writes where its result is
+needed, and the one that makes a gradient adds it to the decayed velocity in the same pass.
+Buffers and views of them are made once, because a step takes about as long as making them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from workoutlab.recognition.firstlayer import (
+    Descent,
+    DirectLayer,
+    DualLayer,
+    FirstLayer,
+    dual_is_cheaper,
+)
+from workoutlab.recognition.members import Prepared
+from workoutlab.recognition.networks import Layers, draw_weights
+from workoutlab.recognition.randomness import drop_units, unit_bits
+from workoutlab.recognition.recipe import Recipe
+from workoutlab.recognition.threads import one_thread
+
+__all__ = ["SeparateEngine"]
+
+_backpropagate_relu = torch.ops.aten.threshold_backward.grad_input
+
+
+@dataclass(frozen=True)
+class SeparateEngine:
+    """Trains a cohort member by member, each on one core."""
+
+    def fit(self, cohort: Sequence[Prepared], recipe: Recipe) -> list[Layers]:
+        """Return the layers of each member's trained network, in order."""
+        with one_thread(), torch.inference_mode():
+            return [_Run(member, recipe).fit() for member in cohort]
+
+
+class _Buffers:
+    """What a step of `rows` windows writes.
+
+    A layer's outputs have one more column for the biases of the next. Outputs stay as ReLU
+    leaves them and the next product divides by the chance to be kept, so that column holds that
+    chance, to make 1.
+    """
+
+    def __init__(self, rows: int, member: Prepared, keep: float) -> None:
+        hidden = member.sizes[1:-1]
+        self.outputs = [torch.full((rows, units + 1), keep) for units in hidden]
+        self.active = [output[:, :-1] for output in self.outputs]
+        self.transposed = [output.t() for output in self.outputs]
+        self.errors = [torch.empty(rows, units) for units in hidden]
+        self.scores = torch.empty(rows, member.sizes[-1])
+
+
+class _Addends:
+    """What is added to each activation of an epoch to drop units; zeros where none are dropped."""
+
+    def __init__(self, member: Prepared, recipe: Recipe, pieces: Sequence[slice]) -> None:
+        self._rows = len(pieces) * recipe.batch
+        self._keep = recipe.network.dropout_keep
+        self._bits = torch.from_numpy(member.dropout_bits(self._rows * recipe.epochs))
+        columns = recipe.network.columns()
+        self._units = torch.from_numpy(unit_bits(columns[-1].stop))
+        self._all = torch.zeros(self._rows, 2 * len(self._units))
+        self.of_step = [[self._all[piece, column] for column in columns] for piece in pieces]
+
+    def begin(self, epoch: int) -> None:
+        """Draw those of an epoch."""
+        if self._keep < 1:
+            rows = self._bits[epoch * self._rows : (epoch + 1) * self._rows]
+            drop_units(rows, self._units, self._keep, out=self._all)
+
+
+class _Run:
+    """The training of one member."""
+
+    def __init__(self, member: Prepared, recipe: Recipe) -> None:
+        self._member, self._recipe = member, recipe
+        self._descent = Descent.of(recipe)
+        self._keep = recipe.network.dropout_keep
+        length = len(member.rows)
+        starts = range(0, length, recipe.batch)
+        pieces = [slice(start, min(start + recipe.batch, length)) for start in starts]
+        layers = draw_weights(recipe.network, member.sizes, member.seed)
+        initial, *self._weights = [torch.from_numpy(layer) for layer in layers]
+        self._backward = [weights[:-1].t() for weights in self._weights]
+        self._velocities = [torch.zeros_like(weights) for weights in self._weights]
+        self._first = self._make_first(initial, pieces)
+        self._addends = _Addends(member, recipe, pieces)
+        rows = [piece.stop - piece.start for piece in pieces]
+        buffers = {count: _Buffers(count, member, self._keep) for count in set(rows)}
+        self._buffers = [buffers[count] for count in rows]
+        self._hot = torch.eye(member.sizes[-1])[torch.from_numpy(member.targets)]
+        self._ordered = torch.empty(length, member.sizes[-1])
+        self._targets = [self._ordered[piece] for piece in pieces]
+
+    def _make_first(self, weights: torch.Tensor, pieces: Sequence[slice]) -> FirstLayer:
+        inputs = torch.from_numpy(self._member.inputs)
+        inputs = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1)
+        if dual_is_cheaper(
+            windows=len(inputs),
+            inputs=inputs.shape[1],
+            outputs=weights.shape[1],
+            batch=self._recipe.batch,
+            steps=self._recipe.epochs * len(pieces),
+        ):
+            return DualLayer(inputs, weights, pieces, self._descent, epochs=self._recipe.epochs)
+        return DirectLayer(inputs, weights, pieces, self._descent)
+
+    def fit(self) -> Layers:
+        for epoch in range(self._recipe.epochs):
+            self._train_epoch(epoch)
+        return [weights.numpy() for weights in (self._first.weights(), *self._weights)]
+
+    def _train_epoch(self, epoch: int) -> None:
+        order = torch.from_numpy(self._member.order(epoch))
+        torch.index_select(self._hot, 0, order, out=self._ordered)
+        self._first.begin(order)
+        self._addends.begin(epoch)
+        for step, buffers in enumerate(self._buffers):
+            self._predict(step, buffers)
+            self._learn(step, buffers)
+
+    def _predict(self, step: int, buffers: _Buffers) -> None:
+        addends = self._addends.of_step[step]
+        grow = 1 / self._keep
+        self._first.forward(step, addends[0], buffers.active[0])
+        buffers.active[0].relu_()
+        for before, weights, addend, active in zip(
+            buffers.outputs, self._weights, addends[1:], buffers.active[1:], strict=False
+        ):
+            torch.addmm(addend, before, weights, alpha=grow, out=active)
+            active.relu_()
+        scores = buffers.scores
+        torch.addmm(scores, buffers.outputs[-1], self._weights[-1], beta=0, alpha=grow, out=scores)
+
+    def _learn(self, step: int, buffers: _Buffers) -> None:
+        errors = buffers.scores  # the softmax's cross-entropy has this gradient: p - target
+        torch.softmax(errors, 1, out=errors)
+        errors.sub_(self._targets[step])
+        grow = 1 / self._keep
+        for layer in reversed(range(len(self._weights))):
+            before = buffers.errors[layer]
+            torch.addmm(before, errors, self._backward[layer], beta=0, alpha=grow, out=before)
+            # A dropped unit is zero like one that ReLU cut off: nothing flows back through either.
+            _backpropagate_relu(before, buffers.active[layer], 0, grad_input=before)
+            self._descent.move(
+                self._weights[layer],
+                self._velocities[layer],
+                inputs=buffers.transposed[layer],
+                errors=errors,
+                share=grow / len(errors),
+            )
+            errors = before
+        self._first.learn(step, errors)

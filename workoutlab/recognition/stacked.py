@@ -1,0 +1,182 @@
+"""All members of a cohort in one batched torch program: what a GPU wants.
+
+The members' weights lie one behind the other, and a step is a few batched products for all of
+them. Members with fewer steps than others stand last and leave when they are done, so that those
+still training are a slice without a copy. Short batches are filled up with rows that count
+nothing, and classes that a member does not have get no probability.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from workoutlab.recognition.firstlayer import Descent
+from workoutlab.recognition.members import Prepared
+from workoutlab.recognition.networks import Layers, draw_weights
+from workoutlab.recognition.randomness import drop_units, unit_bits
+from workoutlab.recognition.recipe import Recipe
+from workoutlab.recognition.threads import one_thread
+
+__all__ = ["StackedEngine"]
+
+_IMPOSSIBLE = -1e30  # the score of a class that a member does not have
+
+
+@dataclass(frozen=True)
+class StackedEngine:
+    """Trains all members of a cohort at once.
+
+    Parameters
+    ----------
+    device
+        A torch device, ``"cpu"`` or ``"cuda"`` say; by default the GPU where there is one.
+    """
+
+    device: str = ""
+
+    def fit(self, cohort: Sequence[Prepared], recipe: Recipe) -> list[Layers]:
+        """Return the layers of each member's trained network, in order."""
+        device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        order = sorted(range(len(cohort)), key=lambda place: -cohort[place].steps(recipe.batch))
+        with one_thread(), torch.inference_mode():
+            stack = _Stack([cohort[place] for place in order], recipe, torch.device(device))
+            fitted = dict(zip(order, stack.fit(), strict=True))
+        return [fitted[place] for place in range(len(cohort))]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What happens in each step of each member; shape (member, step, row) throughout.
+
+    ``rows`` are windows, counted through all members; ``shares`` what a row counts in its step,
+    0 where it only fills up a batch; ``bits`` decide which units are dropped.
+    """
+
+    rows: torch.Tensor
+    shares: torch.Tensor
+    bits: torch.Tensor
+
+    @classmethod
+    def of(cls, members: Sequence[Prepared], recipe: Recipe, device: torch.device) -> "_Plan":
+        """Lay out the steps of all members, zero after a member's last."""
+        steps = max(member.steps(recipe.batch) for member in members) * recipe.epochs
+        shape = (len(members), steps, recipe.batch)
+        rows, shares, bits = (np.zeros(shape, dtype) for dtype in ("int64", "float32", "int32"))
+        first = 0
+        for place, member in enumerate(members):
+            total = member.steps(recipe.batch) * recipe.epochs
+            shares[place, :total] = _shares(member, recipe)
+            rows[place, :total] = first + _rows(member, recipe)
+            drawn = member.dropout_bits(total * recipe.batch)
+            bits[place, :total] = drawn.reshape(total, recipe.batch)
+            first += len(member.inputs)
+        return cls(*(torch.from_numpy(array).to(device) for array in (rows, shares, bits)))
+
+
+def _rows(member: Prepared, recipe: Recipe) -> npt.NDArray[np.int64]:
+    """Return the member's windows of each step, short batches filled up with its first window."""
+    padded = np.zeros((recipe.epochs, member.steps(recipe.batch) * recipe.batch), np.int64)
+    for epoch in range(recipe.epochs):
+        padded[epoch, : len(member.rows)] = member.order(epoch)
+    return padded.reshape(-1, recipe.batch)
+
+
+def _shares(member: Prepared, recipe: Recipe) -> npt.NDArray[np.float32]:
+    """Return what each row of each step counts: one over the windows of the step, or nothing."""
+    steps = member.steps(recipe.batch)
+    real = np.arange(steps * recipe.batch).reshape(steps, -1) < len(member.rows)
+    shares = (real / real.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.tile(shares, (recipe.epochs, 1))
+
+
+class _Stack:
+    """The training of members that come in falling order of their number of steps."""
+
+    def __init__(self, members: Sequence[Prepared], recipe: Recipe, device: torch.device) -> None:
+        self._members, self._recipe, self._device = members, recipe, device
+        self._descent = Descent.of(recipe)
+        self._keep = recipe.network.dropout_keep
+        self._plan = _Plan.of(members, recipe, device)
+        self._columns = recipe.network.columns()
+        self._units = torch.from_numpy(unit_bits(self._columns[-1].stop)).to(device)
+        self._classes = max(member.sizes[-1] for member in members)
+        inputs = np.concatenate([member.inputs for member in members])
+        self._inputs = torch.nn.functional.pad(torch.from_numpy(inputs), (0, 1), value=1).to(device)
+        targets = np.concatenate([member.targets for member in members])
+        self._hot = torch.eye(self._classes)[torch.from_numpy(targets)].to(device)
+        has = [np.arange(self._classes) < member.sizes[-1] for member in members]
+        possible = np.where(np.stack(has), 0, _IMPOSSIBLE).astype(np.float32)
+        self._possible = torch.from_numpy(possible).to(device)[:, None]
+        self._weights = self._draw_weights()
+        self._velocities = [torch.zeros_like(weights) for weights in self._weights]
+
+    def _draw_weights(self) -> list[torch.Tensor]:
+        network = self._recipe.network
+        drawn = [draw_weights(network, member.sizes, member.seed) for member in self._members]
+        for layers in drawn:
+            layers[-1] = np.pad(layers[-1], ((0, 0), (0, self._classes - layers[-1].shape[1])))
+        stacks = [np.stack(layers) for layers in zip(*drawn, strict=True)]
+        return [torch.from_numpy(stack).to(self._device) for stack in stacks]
+
+    def fit(self) -> list[Layers]:
+        """Train, and return the layers of each member's network."""
+        totals = [member.steps(self._recipe.batch) for member in self._members]
+        for step in range(totals[0] * self._recipe.epochs):
+            active = sum(total * self._recipe.epochs > step for total in totals)
+            self._train_step(step, active)
+        fitted = [
+            list(layers) for layers in zip(*(w.cpu().numpy() for w in self._weights), strict=True)
+        ]
+        for layers, member in zip(fitted, self._members, strict=True):
+            layers[-1] = layers[-1][:, : member.sizes[-1]]
+        return fitted
+
+    def _train_step(self, step: int, active: int) -> None:
+        rows = self._plan.rows[:active, step]
+        weights = [stack[:active] for stack in self._weights]
+        outputs = self._activate(step, weights, self._inputs[rows])
+        scores = torch.baddbmm(
+            self._possible[:active], outputs[-1], weights[-1], alpha=1 / self._keep
+        )
+        errors = torch.softmax(scores, dim=2).sub_(self._hot[rows])
+        self._learn(outputs, weights, errors.mul_(self._plan.shares[:active, step, :, None]))
+
+    def _activate(
+        self, step: int, weights: list[torch.Tensor], inputs: torch.Tensor
+    ) -> list[torch.Tensor]:
+        """Return the inputs of every layer, each with the column that meets the biases."""
+        addends = self._draw_addends(step, len(inputs))
+        outputs, grow = [inputs], 1.0
+        for stack, column in zip(weights, self._columns, strict=False):
+            active = torch.baddbmm(addends[..., column], outputs[-1], stack, alpha=grow).relu_()
+            outputs.append(torch.nn.functional.pad(active, (0, 1), value=self._keep))
+            grow = 1 / self._keep
+        return outputs
+
+    def _draw_addends(self, step: int, active: int) -> torch.Tensor:
+        shape = (active, self._recipe.batch, 2 * len(self._units))
+        addends = torch.zeros(shape, device=self._device)
+        if self._keep < 1:
+            drop_units(self._plan.bits[:active, step], self._units, self._keep, out=addends)
+        return addends
+
+    def _learn(
+        self, outputs: list[torch.Tensor], weights: list[torch.Tensor], errors: torch.Tensor
+    ) -> None:
+        for layer in reversed(range(len(weights))):
+            before, grow = outputs[layer], 1 / self._keep if layer else 1.0
+            backward = (
+                torch.bmm(errors, weights[layer][:, :-1].transpose(1, 2)) if layer else errors
+            )
+            self._descent.move(
+                weights[layer],
+                self._velocities[layer][: len(errors)],
+                inputs=before.transpose(1, 2),
+                errors=errors,
+                share=grow,
+            )
+            # A dropped unit is zero like one that ReLU cut off: nothing flows back through either.
+            errors = backward.mul_(grow).mul_(before[..., :-1] > 0) if layer else errors
