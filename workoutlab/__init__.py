@@ -8,19 +8,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workoutlab.cluster import connect
+    from workoutlab.ingest import ingest
+    from workoutlab.lab import Lab
     from workoutlab.recording import LabelledSet, Recording
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Lab": "workoutlab.lab",
     "LabelledSet": "workoutlab.recording",
     "Recording": "workoutlab.recording",
+    "connect": "workoutlab.cluster",
+    "ingest": "workoutlab.ingest",
 }
 
 __all__ = [
+    "Lab",
     "LabelledSet",
     "Recording",
     "__version__",
+    "connect",
+    "ingest",
 ]
 
 

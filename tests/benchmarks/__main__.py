@@ -36,7 +36,7 @@ def show(figures: Sequence[Figure]) -> None:
             f"{figure.ratio:.2f}",
             f"{figure.peak_rss_mb:,.0f} MB",
         )
-    Console().print(table)
+    Console(width=130).print(table)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

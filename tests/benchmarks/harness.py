@@ -1,6 +1,7 @@
 """Runs contenders in turn, each in a process of its own, and reports medians and ratios."""
 
 import json
+import math
 import multiprocessing
 import platform
 import statistics
@@ -56,11 +57,13 @@ class Figure:
 
     def to_json(self) -> str:
         """Return the figure as one line of JSON."""
-        rounded = {
-            key: float(f"{value:.4g}") if isinstance(value, float) else value
-            for key, value in asdict(self).items()
-        }
-        return json.dumps(rounded)
+        return json.dumps({key: _rounded(value) for key, value in asdict(self).items()})
+
+
+def _rounded(value: float | str) -> float | str | None:
+    if isinstance(value, str):
+        return value
+    return float(f"{value:.4g}") if math.isfinite(value) else None
 
 
 def measure(

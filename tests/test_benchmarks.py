@@ -1,0 +1,98 @@
+"""Each benchmark runs once, small, so that it cannot rot; and the harness measures what it says."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.__main__ import NAMES, main, workloads
+from tests.benchmarks.harness import Contender, Work, Workload, measure
+
+
+def make_quick(full: bool, folder: Path) -> Work:
+    return lambda: 10 if full else 1
+
+
+def make_slow(full: bool, folder: Path) -> Work:
+    def work() -> float:
+        time.sleep(0.05)
+        return 1
+
+    return work
+
+
+def make_broken(full: bool, folder: Path) -> Work:
+    raise RuntimeError("no such library")
+
+
+def make_large(full: bool, folder: Path) -> Work:
+    return lambda: float(len(bytearray(200_000_000)))
+
+
+def contest(*contenders: Contender) -> Workload:
+    return Workload("contest", "run", contenders)
+
+
+def contender(name: str, prepare: object, *, peer: bool = False) -> Contender:
+    return Contender(name, str, prepare, peer=peer)  # type: ignore[arg-type]
+
+
+def test_measure__tells_fast_from_slow_and_small_from_large(tmp_path: Path) -> None:
+    workload = contest(
+        contender("slow", make_slow), contender("quick", make_quick), contender("large", make_large)
+    )
+    figures, failed = measure(workload, tmp_path, full=False, peers=False, rounds=3)
+    slow, quick, large = figures
+    assert not failed
+    assert slow.ratio == 1
+    assert quick.ratio < 1
+    assert slow.throughput == pytest.approx(1 / slow.seconds)
+    assert large.peak_rss_mb > quick.peak_rss_mb + 100
+
+
+def test_measure__peers_only_when_asked_for(tmp_path: Path) -> None:
+    workload = contest(contender("ours", make_quick), contender("peer", make_quick, peer=True))
+    figures, _ = measure(workload, tmp_path, full=False, peers=False, rounds=1)
+    assert [figure.contender for figure in figures] == ["ours"]
+
+
+def test_measure__a_contender_that_fails_is_named(tmp_path: Path) -> None:
+    workload = contest(contender("broken", make_broken), contender("quick", make_quick))
+    figures, failed = measure(workload, tmp_path, full=False, peers=False, rounds=1)
+    assert failed == {"broken": "RuntimeError: no such library"}
+    assert json.loads(figures[0].to_json())["ratio"] is None
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("name", NAMES)
+def test_benchmark__runs_small(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", name, "--rounds", "1"],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    figures = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    expected = {
+        (workload.name, each.name)
+        for workload in workloads(name)
+        for each in workload.contenders
+        if not each.peer
+    }
+    assert {(figure["workload"], figure["contender"]) for figure in figures} == expected
+    for figure in figures:
+        assert figure["seconds"] > 0
+        assert figure["throughput"] > 0
+        assert figure["peak_rss_mb"] > 0
+
+
+def test_main__unknown_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["nonsense"])
+    assert "invalid choice: 'nonsense'" in capsys.readouterr().err
