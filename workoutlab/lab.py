@@ -1,52 +1,42 @@
 """A lab: recordings, their sets and the models made from them, in one versioned store."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 import numpy.typing as npt
 
-from workoutlab.errors import InputError, NotInLabError, ReadOnlyLabError
+from workoutlab.errors import DamagedLabError, InputError, NotInLabError, ReadOnlyLabError
 from workoutlab.recording import Recording
-from workoutlab.schema import QUANTITIES, RECORDINGS, SETS, TABLES
-from workoutlab.store import layout, opening, ragged, tables
-from workoutlab.store import recordings as store_recordings
+from workoutlab.schema import TABLES
+from workoutlab.store import erasure, export, summary, tables, verification
+from workoutlab.store import recordings as stored
 from workoutlab.store.address import Address
-from workoutlab.store.arrays import read_arrays
-from workoutlab.store.recordings import Outcome
-from workoutlab.store.repository import Repository
+from workoutlab.store.erasure import EraseResult
+from workoutlab.store.lookup import read_recording, read_samples
+from workoutlab.store.opening import connect
+from workoutlab.store.problems import Problem, VerifyResult
+from workoutlab.store.recordings import AppendResult, Outcome
+from workoutlab.store.repository import ERASURE, Repository
+from workoutlab.store.summary import LabInfo
 
 if TYPE_CHECKING:
     import pandas as pd
     import zarr
 
-__all__ = ["AppendResult", "Lab", "Outcome"]
+__all__ = [
+    "AppendResult",
+    "EraseResult",
+    "Lab",
+    "LabInfo",
+    "Outcome",
+    "Problem",
+    "VerifyResult",
+]
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class AppendResult:
-    """What :meth:`Lab.append` did.
-
-    Parameters
-    ----------
-    snapshot
-        The snapshot that holds the batch.
-    outcomes
-        One a recording, in the order they came.
-    """
-
-    snapshot: str
-    outcomes: tuple[Outcome, ...]
-
-    @property
-    def stored(self) -> int:
-        """Number of recordings that were stored."""
-        return sum(outcome.status == "stored" for outcome in self.outcomes)
 
 
 class Lab:
@@ -103,7 +93,7 @@ class Lab:
         storage_options: Mapping[str, object] | None = None,
     ) -> None:
         self._address = Address.parse(url, storage_options)
-        self._repository_kept: Repository | None = opening.connect(self._address, create=create)
+        self._repository_kept: Repository | None = connect(self._address, create=create)
         self.read_only = False
         self.snapshot = self._repository_kept.head()
         self.root()
@@ -121,7 +111,7 @@ class Lab:
     @property
     def _repository(self) -> Repository:
         if self._repository_kept is None:
-            self._repository_kept = opening.connect(self._address, create=False)
+            self._repository_kept = connect(self._address, create=False)
         return self._repository_kept
 
     @property
@@ -192,14 +182,9 @@ class Lab:
         Parameters
         ----------
         write
-            Called with the writable root group.
+            Called with the writable root group; what it returns is returned.
         message
-            Shown in :meth:`history`. It stays there until a person is erased: name nobody in it.
-
-        Returns
-        -------
-        object
-            What `write` returned.
+            Shown in :meth:`history`, until a person is erased: name nobody in it.
 
         Raises
         ------
@@ -252,7 +237,7 @@ class Lab:
             _ = recording.digest, recording.facts  # computed before the lock is held
         digests = self._repository.digests
         outcomes = self.transact(
-            lambda root: store_recordings.append(root, batch, digests),
+            lambda root: stored.append(root, batch, digests),
             message or f"append {len(batch)} recordings",
         )
         return AppendResult(self.snapshot, outcomes)
@@ -279,7 +264,8 @@ class Lab:
         """
         if name not in TABLES:
             raise NotInLabError(f"there is no table {name!r}; there are {', '.join(TABLES)}")
-        return tables.read(self.root(), TABLES[name], columns)
+        with self._looking():
+            return tables.read(self.root(), TABLES[name], columns)
 
     def recording(self, row: int) -> Recording:
         """Read a recording and its sets, as it was appended.
@@ -291,16 +277,8 @@ class Lab:
         DamagedLabError
             If it cannot be read.
         """
-        self._place(row)
-        root = self.root()
-        frame = tables.read(root, RECORDINGS, start=row, stop=row + 1)
-        if frame.empty:
-            raise NotInLabError(f"recording {row} of the lab at {self.url} was erased")
-        rows = _set_owners(self._repository, self.snapshot)
-        first, last = np.searchsorted(rows, [row, row + 1])
-        sets = tables.read(root, SETS, start=int(first), stop=int(last))
-        facts = {str(name): value for name, value in frame.iloc[0].items()}
-        return store_recordings.load(root, facts, sets)
+        with self._looking():
+            return read_recording(self._repository, self.snapshot, row)
 
     def read(
         self, row: int, quantity: str = "acceleration", start: int = 0, stop: int | None = None
@@ -330,52 +308,99 @@ class Lab:
         DamagedLabError
             If they cannot be read.
         """
-        offset, length, held = self._place(row)
-        if quantity not in QUANTITIES:
-            raise InputError(f"quantity {quantity!r}: expected one of {', '.join(QUANTITIES)}")
-        if quantity not in held:
-            raise NotInLabError(f"recording {row} has no {quantity}; it has {', '.join(held)}")
-        stop = length if stop is None else stop
-        if not 0 <= start <= stop <= length:
-            raise InputError(
-                f"recording {row}: expected samples within 0 to {length}, got {start} to {stop}"
+        with self._looking():
+            return read_samples(
+                self._repository, self.snapshot, row, quantity=quantity, part=(start, stop)
             )
-        samples = store_recordings.open_samples(self.root())
-        return ragged.read(samples, quantity, offset + start, stop - start)
 
-    def _place(self, row: int) -> tuple[int, int, tuple[str, ...]]:
-        """Return offset and length of a recording, and which quantities it has."""
-        block, index = divmod(int(row), layout.ROWS_PER_CHUNK)
-        places = _places(self._repository, self.snapshot, block) if row >= 0 else ()
-        if not len(places) > index:
-            raise NotInLabError(
-                f"the lab at {self.url} has no recording {row} at {self.snapshot}; "
-                "table('recordings') lists them by number"
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """Tell a snapshot that is gone, since a person was erased, from a damaged one."""
+        try:
+            yield
+        except DamagedLabError:
+            self._repository.check_held(self.snapshot)
+            raise
+
+    def info(self) -> LabInfo:
+        """Count what the lab holds; the result prints itself, in notebooks as a table."""
+        with self._looking():
+            snapshot = self._repository.describe(self.snapshot)
+            return LabInfo(
+                url=self.url,
+                **summary.count(self.root()),
+                size_bytes=self._repository.size_bytes(),
+                snapshot=snapshot.id,
+                time=snapshot.time,
             )
-        offset, length, has_angular_velocity, regular = places[index].tolist()
-        if not length:
-            raise NotInLabError(f"recording {row} of the lab at {self.url} was erased")
-        angular_velocity = ("angular_velocity",) if has_angular_velocity else ()
-        time = () if regular else ("time",)
-        return offset, length, ("acceleration", *angular_velocity, *time)
 
+    def erase_user(self, user: str) -> EraseResult:
+        """Erase a person: recordings, sets, every row and weight of models of that user.
 
-_PLACE = ("offset", "samples", "has_angular_velocity", "regular")
+        Rows become blanks, so that the numbers of all others hold. Then every earlier snapshot is
+        dropped, since it holds the person's data too, and the bytes leave the store:
+        :meth:`history` begins anew, and labs pinned at an earlier snapshot must be refreshed. What
+        was computed from several people, a common model say, is not touched: make it again. If
+        erasing is cut short, call it again: it goes on where it was.
 
+        Parameters
+        ----------
+        user
+            Id of the person.
 
-@lru_cache(maxsize=128)
-def _places(repository: Repository, snapshot: str, block: int) -> npt.NDArray[np.int64]:
-    home = tables.open_table(repository.root(snapshot), RECORDINGS.name)
-    start = block * layout.ROWS_PER_CHUNK
-    stop = start + layout.ROWS_PER_CHUNK
-    return np.stack(read_arrays(home, _PLACE, start, stop), axis=1)
+        Returns
+        -------
+        EraseResult
+            How much was erased.
 
+        Raises
+        ------
+        NotInLabError
+            If the lab holds nothing of that person.
+        ReadOnlyLabError
+            If this is a view of the past.
+        """
+        try:
+            found = self.transact(lambda root: erasure.erase(root, user), ERASURE)
+        except NotInLabError:
+            if not self._repository.owes_forgetting():
+                raise
+            found = EraseResult(user)
+        dropped, freed = self._repository.forget_past()
+        self.refresh()
+        return replace(found, snapshot=self.snapshot, snapshots_dropped=dropped, bytes_freed=freed)
 
-@lru_cache(maxsize=2)
-def _set_owners(repository: Repository, snapshot: str) -> npt.NDArray[np.int64]:
-    """Return the recording of each set, shape (set,): it never decreases from set to set.
+    def export_zarr(self, path: str | Path) -> Path:
+        """Copy the lab at its snapshot to a new folder as plain Zarr 3, chunk by chunk.
 
-    An erased set takes the number of the set before it, so that a search still holds.
-    """
-    home = tables.open_table(repository.root(snapshot), SETS.name)
-    return np.maximum.accumulate(tables.values(home, "recording"))
+        ``zarr.open_group(path)`` reads it, without Icechunk and without workoutlab.
+
+        Returns
+        -------
+        pathlib.Path
+            The folder.
+
+        Raises
+        ------
+        InputError
+            If there is something at `path`.
+        """
+        target = Path(path).expanduser().absolute()
+        with self._looking():
+            export.export_zarr(self.root(), target)
+        return target
+
+    def verify(self) -> VerifyResult:
+        """Read everything that the lab holds at its snapshot, and its history, from the store.
+
+        Samples are held against their digests, sets and ids against theirs, derived columns against
+        what they derive from, weights of models against their digests, tables against what a lab
+        must look like, and, in a folder, Icechunk's files against their seals. Memory is bounded by
+        a block of rows and one recording.
+
+        Returns
+        -------
+        VerifyResult
+            Every problem found; it never stops at the first.
+        """
+        return verification.verify(self._repository, self.snapshot)

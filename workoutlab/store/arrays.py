@@ -20,7 +20,7 @@ from zarr.core.sync import sync  # the one way to wait for zarr's own event loop
 from workoutlab.store import layout
 from workoutlab.store.failures import reading
 
-__all__ = ["append_arrays", "create_array", "open_array", "open_arrays", "read_arrays"]
+__all__ = ["append_arrays", "create_array", "open_array", "open_arrays", "read_arrays", "whole"]
 
 Array = zarr.Array[Any]
 
@@ -108,28 +108,58 @@ def read_arrays(
     DamagedLabError
         If one cannot be read.
     """
-    arrays = open_arrays(group, names)
-    with reading(f"{', '.join(names)} of {group.path or 'the root'}"):
-        return [np.asarray(values) for values in sync(_read(arrays, slice(start, stop)))]
+    return sync(_read(open_arrays(group, names), start, stop))
 
 
-async def _read(arrays: Iterable[Array], part: slice) -> list[Any]:
-    return await asyncio.gather(*(array.async_array.getitem(part) for array in arrays))
+async def _read(arrays: Iterable[Array], start: int, stop: int | None) -> list[npt.NDArray[Any]]:
+    return await asyncio.gather(*(_read_one(array, start, stop) for array in arrays))
+
+
+async def _read_one(array: Array, start: int, stop: int | None) -> npt.NDArray[Any]:
+    until = array.shape[0] if stop is None else stop
+    with reading(f"{array.path}, entries {start} to {until},"):
+        values = np.asarray(await array.async_array.getitem(slice(start, stop)))
+        for chunk in _suspects(array, values, start):
+            place = (chunk, *(0,) * (array.ndim - 1))
+            if not await (array.store_path / array.metadata.encode_chunk_key(place)).exists():
+                raise LookupError(f"chunk {chunk} is missing")
+    return values
+
+
+def _suspects(array: Array, values: npt.NDArray[Any], start: int) -> list[int]:
+    """Find the chunks whose first value reads as if it was never written.
+
+    Zarr reads a missing chunk as its fill value. Every chunk of a lab is written, so that one that
+    is missing was lost, in a damaged manifest say: that must not pass for a blank.
+    """
+    if not values.size:
+        return []
+    chunk = array.chunks[0]
+    numbers = np.arange(start // chunk, (start + len(values) - 1) // chunk + 1)
+    firsts = values[np.maximum(numbers * chunk - start, 0)]
+    blank = firsts == array.fill_value
+    if array.dtype.kind == "f":
+        blank |= np.isnan(firsts) & np.isnan(array.fill_value)
+    return [int(number) for number in numbers[blank.reshape(len(numbers), -1).all(axis=1)]]
 
 
 def append_arrays(group: zarr.Group, entries: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Lengthen arrays of `group`, each by its entries; empty chunks are written too."""
+    """Lengthen arrays of `group`, each by its entries."""
     arrays = open_arrays(group, list(entries))
     sync(_append(arrays, list(entries.values())))
 
 
 async def _append(arrays: Iterable[Array], entries: Iterable[npt.NDArray[Any]]) -> None:
     pairs = zip(arrays, entries, strict=True)
-    await asyncio.gather(*(_append_one(array.async_array, values) for array, values in pairs))
+    await asyncio.gather(*(_append_one(array, values) for array, values in pairs))
 
 
-async def _append_one(array: Any, values: npt.NDArray[Any]) -> None:
+async def _append_one(array: Array, values: npt.NDArray[Any]) -> None:
     first = array.shape[0]
-    await array.resize((first + len(values), *array.shape[1:]))
-    kept = array.with_config({"write_empty_chunks": True})
-    await kept.setitem(slice(first, first + len(values)), values)
+    await array.async_array.resize((first + len(values), *array.shape[1:]))
+    await whole(array).async_array.setitem(slice(first, first + len(values)), values)
+
+
+def whole(array: Array) -> Array:
+    """Return the array such that it writes chunks that look empty too."""
+    return array.with_config({"write_empty_chunks": True})

@@ -17,7 +17,7 @@ __all__ = ["building", "contents", "lock", "size_bytes", "sync"]
 _LOCK = ".lock"
 _NEW = ".new"
 _SNAPSHOTS_AT_BIRTH = 2
-_PARTS = ("chunks", "manifests", "refs", "snapshots", "transactions", "config.yaml")
+_PARTS = ("chunks", "manifests", "refs", "seals", "snapshots", "transactions", "config.yaml")
 _PATIENCE_S = 600.0
 
 Contents = Literal["absent", "empty", "unborn", "lab", "other"]

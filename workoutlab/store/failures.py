@@ -19,6 +19,9 @@ _READ_FAILURES = (
     AttributeError,
 )
 
+_PANIC = "PanicException"
+"""What a panic in Icechunk's Rust code becomes; a BaseException that no module exports."""
+
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
@@ -38,7 +41,9 @@ def reading(what: str) -> Iterator[None]:
         yield
     except WorkoutlabError:
         raise
-    except _READ_FAILURES as error:
+    except BaseException as error:
+        if not isinstance(error, _READ_FAILURES) and type(error).__name__ != _PANIC:
+            raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DamagedLabError(
             f"{what} cannot be read: {reason}; run `verify` to list all that is damaged, "

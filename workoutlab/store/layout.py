@@ -37,7 +37,6 @@ __all__ = [
     "codecs",
     "configuration",
     "fill",
-    "has_sentinel",
     "sentinel",
 ]
 
@@ -113,11 +112,6 @@ def sentinel() -> dict[str, Any]:
             "samples_per_chunk": SAMPLES_PER_CHUNK,
         }
     }
-
-
-def has_sentinel(root: zarr.Group) -> bool:
-    """Whether `root` bears a sentinel, of whatever version."""
-    return _SENTINEL in root.attrs
 
 
 def check_sentinel(root: zarr.Group, url: str) -> None:

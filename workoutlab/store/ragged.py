@@ -5,6 +5,7 @@ contiguous read, is written without touching its neighbours, and can be erased c
 What lies between the end of a piece and the next boundary is never looked at.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,13 +13,28 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-from workoutlab.store.arrays import create_array, open_array
-from workoutlab.store.failures import reading
+from workoutlab.errors import DamagedLabError
+from workoutlab.store.arrays import create_array, open_array, read_arrays, whole
 
-__all__ = ["KIND", "allocate", "create", "erase", "grow", "read", "write", "write_many"]
+__all__ = [
+    "KIND",
+    "allocate",
+    "create",
+    "digest",
+    "erase",
+    "grow",
+    "names",
+    "read",
+    "write",
+    "write_many",
+]
 
 KIND = "ragged"
-"""The attribute ``kind`` of a ragged array."""
+"""The attribute ``kind`` of a ragged array.
+
+A table beside ragged arrays, with columns ``offset`` and ``length``, owns their pieces: they are
+erased with its rows. Its column ``weights_digest``, if any, is :func:`digest` of the pieces.
+"""
 
 _BATCH_BYTES = 32 * 2**20
 """Pieces are written together up to this size: enough to keep every codec thread busy."""
@@ -96,7 +112,7 @@ def _resize(array: "zarr.Array[Any]", length: int) -> None:
 
 def write(group: zarr.Group, name: str, offset: int, values: npt.ArrayLike) -> None:
     """Write one piece at the `offset` that :func:`allocate` gave it."""
-    array = open_array(group, name)
+    array = whole(open_array(group, name))
     piece = np.asarray(values, dtype=array.dtype)
     array[offset : offset + len(piece)] = piece
 
@@ -111,7 +127,7 @@ def write_many(
 
     `offsets` must increase.
     """
-    array = open_array(group, name)
+    array = whole(open_array(group, name))
     chunk = array.chunks[0]
     per_batch = max(1, _BATCH_BYTES // (array.dtype.itemsize * int(np.prod(array.shape[1:]))))
     first = 0
@@ -148,11 +164,13 @@ def read(group: zarr.Group, name: str, offset: int, length: int) -> npt.NDArray[
     DamagedLabError
         If a chunk is missing or fails its checksum, or the array is shorter than that.
     """
-    array = open_array(group, name)
-    with reading(f"{name}, entries {offset} to {offset + length},"):
-        if offset < 0 or offset + length > array.shape[0]:
-            raise IndexError(f"the array ends at {array.shape[0]}")
-        return np.asarray(array[offset : offset + length])
+    end = open_array(group, name).shape[0]
+    if offset < 0 or length < 0 or offset + length > end:
+        raise DamagedLabError(
+            f"{name}: entries {offset} to {offset + length} were asked for, it has {end}; "
+            "run `verify` to list all that is damaged"
+        )
+    return read_arrays(group, [name], offset, offset + length)[0]
 
 
 def erase(group: zarr.Group, name: str, offset: int, length: int) -> None:
@@ -162,3 +180,22 @@ def erase(group: zarr.Group, name: str, offset: int, length: int) -> None:
     stop = min(-(-(offset + length) // chunk) * chunk, array.shape[0])
     if offset < stop:
         array[offset:stop] = array.fill_value
+
+
+def names(group: zarr.Group) -> list[str]:
+    """Names of the ragged arrays of `group`, sorted."""
+    return sorted(name for name, array in group.arrays() if array.attrs.get("kind") == KIND)
+
+
+def digest(*pieces: npt.NDArray[Any]) -> str:
+    """Return the SHA-256, in hex, of the little-endian bytes of `pieces`, one after the other.
+
+    Examples
+    --------
+    >>> digest(np.zeros(2, dtype="float32"))[:8]
+    'af5570f5'
+    """
+    sums = hashlib.sha256()
+    for piece in pieces:
+        sums.update(np.ascontiguousarray(piece, piece.dtype.newbyteorder("<")).tobytes())
+    return sums.hexdigest()

@@ -16,7 +16,7 @@ from workoutlab.store.arrays import open_array
 from workoutlab.store.digests import DigestIndex
 from workoutlab.store.failures import reading
 
-__all__ = ["Outcome", "append", "create", "load", "open_samples"]
+__all__ = ["AppendResult", "Outcome", "append", "create", "load", "open_samples", "rows_of"]
 
 _FIELDS: Final = {
     "acceleration": "acceleration",
@@ -44,6 +44,27 @@ class Outcome:
     status: Literal["stored", "duplicate", "conflict"]
     recording: int
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class AppendResult:
+    """What appending a batch did.
+
+    Parameters
+    ----------
+    snapshot
+        The snapshot that holds the batch.
+    outcomes
+        One a recording, in the order they came.
+    """
+
+    snapshot: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def stored(self) -> int:
+        """Number of recordings that were stored."""
+        return sum(outcome.status == "stored" for outcome in self.outcomes)
 
 
 def create(root: zarr.Group) -> None:
@@ -134,8 +155,16 @@ def _store(root: zarr.Group, recordings: Sequence[Recording], first: int) -> Non
         held = [i for i, item in enumerate(recordings) if getattr(item, field) is not None]
         pieces = [getattr(recordings[i], field) for i in held]
         ragged.write_many(samples, quantity, offsets[held], pieces)
-    tables.append(root, RECORDINGS, _recording_rows(recordings, offsets))
-    tables.append(root, SETS, _set_rows(recordings, first))
+    rows, set_rows = rows_of(recordings, first, offsets)
+    tables.append(root, RECORDINGS, rows)
+    tables.append(root, SETS, set_rows)
+
+
+def rows_of(
+    recordings: Sequence[Recording], first: int, offsets: npt.NDArray[np.int64]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Make the rows of `recordings`, numbered from `first`, and those of their sets."""
+    return _recording_rows(recordings, offsets), _set_rows(recordings, first)
 
 
 def _recording_rows(

@@ -12,10 +12,17 @@ import numpy.typing as npt
 import pandas as pd
 import zarr
 
-from workoutlab.errors import NotInLabError, SchemaError
+from workoutlab.errors import DamagedLabError, NotInLabError, SchemaError
 from workoutlab.schema import Column, Table
 from workoutlab.store import layout
-from workoutlab.store.arrays import append_arrays, create_array, open_array, read_arrays
+from workoutlab.store.arrays import (
+    append_arrays,
+    create_array,
+    open_array,
+    open_arrays,
+    read_arrays,
+    whole,
+)
 from workoutlab.store.failures import reading
 
 __all__ = [
@@ -190,6 +197,7 @@ def read(
             f"it has {', '.join(table.columns)}"
         )
     home = open_table(group, table.name)
+    _check_lengths(home, table, names)
     stored = dict(zip(names, read_arrays(home, names, start, stop), strict=True))
     kept = None if erased else _kept(home, table, stored, start, stop)
     count = len(next(iter(stored.values()))) if stored else 0
@@ -198,6 +206,20 @@ def read(
         stored, index = {name: entries[kept] for name, entries in stored.items()}, index[kept]
     frame = {name: _decode(entries, table.columns[name]) for name, entries in stored.items()}
     return pd.DataFrame(frame, index=pd.Index(index, dtype="int64"), columns=names)
+
+
+def _check_lengths(home: zarr.Group, table: Table, names: Sequence[str]) -> None:
+    """Refuse columns of different length; two others are looked at beside those asked for."""
+    declared = list(table.columns)
+    seen = list(dict.fromkeys([*names, declared[0], declared[-1]]))
+    lengths = {
+        name: int(array.shape[0]) for name, array in zip(seen, open_arrays(home, seen), strict=True)
+    }
+    if len(set(lengths.values())) > 1:
+        raise DamagedLabError(
+            f"table {table.name} has columns of different length, {lengths}; "
+            "restore the lab from a copy"
+        )
 
 
 def _kept(
@@ -249,7 +271,7 @@ def _by_chunk(
 def blank(home: zarr.Group, rows: npt.NDArray[np.int64]) -> None:
     """Overwrite every column of `rows` with blanks: no text, no number, no reference."""
     for name in column_names(home):
-        array = open_array(home, name).with_config({"write_empty_chunks": True})
+        array = whole(open_array(home, name))
         for start, inside in _by_chunk(rows, array.chunks[0]):
             entries = values(home, name, start, start + array.chunks[0])
             entries[inside - start] = -1 if name == "recording" else array.fill_value

@@ -1,0 +1,117 @@
+"""Where the samples and the sets of one recording lie, found without reading whole tables."""
+
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from workoutlab.errors import InputError, NotInLabError
+from workoutlab.recording import Recording
+from workoutlab.schema import QUANTITIES, RECORDINGS, SETS
+from workoutlab.store import layout, ragged, tables
+from workoutlab.store.arrays import read_arrays
+from workoutlab.store.recordings import load, open_samples
+from workoutlab.store.repository import Repository
+
+__all__ = ["Place", "place_of", "read_recording", "read_samples"]
+
+_COLUMNS: Final = ("offset", "samples", "has_angular_velocity", "regular")
+
+
+class Place(NamedTuple):
+    """Where the samples of a recording lie, and which quantities it has."""
+
+    offset: int
+    length: int
+    quantities: tuple[str, ...]
+
+
+def place_of(repository: Repository, snapshot: str, row: int) -> Place:
+    """Return where the samples of recording `row` lie; a block of rows is read once.
+
+    Raises
+    ------
+    NotInLabError
+        If there is no such row, or it was erased.
+    """
+    block, index = divmod(int(row), layout.ROWS_PER_CHUNK)
+    places = _places(repository, snapshot, block) if row >= 0 else ()
+    if index >= len(places):
+        raise NotInLabError(
+            f"the lab at {repository.address.url} has no recording {row} at snapshot {snapshot}; "
+            "table('recordings') lists them by number"
+        )
+    offset, length, has_angular_velocity, regular = (int(value) for value in places[index])
+    if not length:
+        raise NotInLabError(f"recording {row} was erased; table('recordings') lists those left")
+    angular_velocity = ("angular_velocity",) if has_angular_velocity else ()
+    time = () if regular else ("time",)
+    return Place(offset, length, ("acceleration", *angular_velocity, *time))
+
+
+@lru_cache(maxsize=128)
+def _places(repository: Repository, snapshot: str, block: int) -> npt.NDArray[np.int64]:
+    home = tables.open_table(repository.root(snapshot), RECORDINGS.name)
+    start = block * layout.ROWS_PER_CHUNK
+    columns = read_arrays(home, _COLUMNS, start, start + layout.ROWS_PER_CHUNK)
+    return np.stack(columns, axis=1)
+
+
+def read_samples(
+    repository: Repository,
+    snapshot: str,
+    row: int,
+    *,
+    quantity: str,
+    part: tuple[int, int | None],
+) -> npt.NDArray[Any]:
+    """Read samples ``part[0]`` to ``part[1]`` of recording `row`.
+
+    Raises
+    ------
+    InputError
+        If there is no such quantity, or the recording has no such samples.
+    NotInLabError
+        If there is no such recording, or it does not have that quantity.
+    """
+    if quantity not in QUANTITIES:
+        raise InputError(f"quantity {quantity!r}: expected one of {', '.join(QUANTITIES)}")
+    place = place_of(repository, snapshot, row)
+    if quantity not in place.quantities:
+        raise NotInLabError(
+            f"recording {row} has no {quantity}; it has {', '.join(place.quantities)}"
+        )
+    start, stop = part[0], place.length if part[1] is None else part[1]
+    if not 0 <= start <= stop <= place.length:
+        raise InputError(
+            f"recording {row}: expected samples within 0 to {place.length}, got {start} to {stop}"
+        )
+    samples = open_samples(repository.root(snapshot))
+    return ragged.read(samples, quantity, place.offset + start, stop - start)
+
+
+def read_recording(repository: Repository, snapshot: str, row: int) -> Recording:
+    """Read recording `row` and its sets, as it was appended."""
+    place_of(repository, snapshot, row)
+    root = repository.root(snapshot)
+    frame = tables.read(root, RECORDINGS, start=row, stop=row + 1)
+    facts = {str(name): value for name, value in frame.iloc[0].items()}
+    return load(root, facts, _sets_of(repository, snapshot, row))
+
+
+def _sets_of(repository: Repository, snapshot: str, row: int) -> pd.DataFrame:
+    """Read the sets of one recording."""
+    first, last = np.searchsorted(_owners(repository, snapshot), [row, row + 1])
+    return tables.read(repository.root(snapshot), SETS, start=int(first), stop=int(last))
+
+
+@lru_cache(maxsize=2)
+def _owners(repository: Repository, snapshot: str) -> npt.NDArray[np.int64]:
+    """Return the recording of each set; shape (set,), never decreasing.
+
+    An erased set takes the number of the one before it, so that a search still holds.
+    """
+    home = tables.open_table(repository.root(snapshot), SETS.name)
+    return np.maximum.accumulate(tables.values(home, "recording"))

@@ -1,0 +1,88 @@
+"""What a lab holds, in numbers."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from html import escape
+from typing import Any
+
+import zarr
+
+from workoutlab.schema import RECORDINGS, SETS
+from workoutlab.store import tables
+
+__all__ = ["LabInfo", "count"]
+
+
+@dataclass(frozen=True)
+class LabInfo:
+    """What a lab holds at a snapshot, in numbers.
+
+    Parameters
+    ----------
+    url
+        Where the lab is.
+    people, sessions, recordings, sets, samples
+        How many.
+    hours
+        Hours recorded.
+    simulated
+        How many of the recordings the simulator made.
+    size_bytes
+        Bytes that the lab takes, its history included.
+    snapshot, time
+        The snapshot, and when it was made.
+    """
+
+    url: str
+    people: int
+    sessions: int
+    recordings: int
+    sets: int
+    samples: int
+    hours: float
+    simulated: int
+    size_bytes: int
+    snapshot: str
+    time: datetime
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        return {**asdict(self), "time": self.time.isoformat()}
+
+    def _lines(self) -> dict[str, str]:
+        simulated = f" ({self.simulated:,} simulated)" if self.simulated else ""
+        return {
+            "people": f"{self.people:,}",
+            "sessions": f"{self.sessions:,}",
+            "recordings": f"{self.recordings:,}{simulated}",
+            "sets": f"{self.sets:,}",
+            "samples": f"{self.samples:,} ({self.hours:.2f} hours)",
+            "size": f"{self.size_bytes / 1e6:.1f} MB",
+            "snapshot": f"{self.snapshot}, {self.time:%Y-%m-%d %H:%M:%S} UTC",
+        }
+
+    def __str__(self) -> str:
+        lines = (f"{name:<12}{text}" for name, text in self._lines().items())
+        return "\n".join([f"Lab at {self.url}", *lines])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{name}</th><td>{escape(text)}</td></tr>"
+            for name, text in self._lines().items()
+        )
+        return f"<table><caption>Lab at {escape(self.url)}</caption>{rows}</table>"
+
+
+def count(root: zarr.Group) -> dict[str, Any]:
+    """Count people, sessions, recordings, sets, samples and hours."""
+    columns = ["user", "session", "samples", "duration_s", "simulated"]
+    frame = tables.read(root, RECORDINGS, columns)
+    return {
+        "people": int(frame["user"].nunique()),
+        "sessions": len(frame[["user", "session"]].drop_duplicates()),
+        "recordings": len(frame),
+        "sets": len(tables.read(root, SETS, ["recording"])),
+        "samples": int(frame["samples"].sum()),
+        "hours": float(frame["duration_s"].sum()) / 3600,
+        "simulated": int(frame["simulated"].sum()),
+    }
