@@ -2,21 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from workoutlab.errors import InputError
 from workoutlab.recognition.networks import MLP
+from workoutlab.signals import Inputs
 
 __all__ = ["Inputs", "Recipe"]
-
-
-class Inputs(Protocol):
-    """What a window becomes: ``RawWindows`` or ``Statistics`` of :mod:`workoutlab.signals`."""
-
-    def settings(self) -> Mapping[str, object]:
-        """Return what describes the inputs, as JSON takes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +88,7 @@ class Recipe(_Training):
     def settings(self) -> dict[str, object]:
         """Return all settings, as JSON takes them."""
         return {
-            "inputs": dict(self.inputs.settings()),
+            "inputs": self.inputs.settings(),
             "network": self.network.settings(),
             **{name: getattr(self, name) for name in _Training.__dataclass_fields__},
         }

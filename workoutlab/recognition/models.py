@@ -1,0 +1,304 @@
+"""Trained networks in a lab: one row and one piece of a ragged array for each.
+
+::
+
+    models/<name>/networks     one row a network: whose, on what, when, where its weights lie
+    models/<name>/settings     how they were trained: few rows that many networks share
+    models/<name>/weights      center and scale of the inputs, then the weights, float32
+
+A network that is trained again gets a new row; the last one of a person holds.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from workoutlab.errors import NotInLabError
+from workoutlab.lab import Lab
+from workoutlab.recognition.networks import Floats, Network
+from workoutlab.recognition.people import EVERYONE
+from workoutlab.schema import Column, Table
+from workoutlab.store import layout, ragged, tables
+from workoutlab.store.failures import reading
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["NETWORKS", "SETTINGS", "Models", "PersonalNetwork", "append_networks", "read_digests"]
+
+NETWORKS: Final = Table(
+    "networks",
+    {
+        "user": Column("str", "", "whose network; '*' for one of all people; empty once erased"),
+        "digest": Column("str", "", "SHA-256 of recordings, segments, recipe and code, in hex"),
+        "weights_digest": Column("str", "", "SHA-256 of the piece of `weights`, in hex"),
+        "classes": Column("str", "", "names of the exercises, a JSON list"),
+        "layers": Column("str", "", "units of each layer, a JSON list"),
+        "windows": Column("int64", "", "windows it was trained on"),
+        "sets": Column("int64", "", "sets that these lie in"),
+        "recordings": Column("int64", "", "recordings that these lie in"),
+        "simulated": Column("bool", "", "a recording among them was made by the simulator"),
+        "snapshot": Column("str", "", "the lab's snapshot that it was trained on"),
+        "settings": Column("int64", "", "row of the settings"),
+        "trained_ns": Column("int64", "ns", "Unix time at which it was trained"),
+        "offset": Column("int64", "", "first entry in `weights`; a multiple of the chunk"),
+        "length": Column("int64", "", "entries in `weights`"),
+    },
+)
+
+SETTINGS: Final = Table(
+    "settings",
+    {
+        "digest": Column("str", "", "SHA-256 of the text, in hex"),
+        "text": Column("str", "", "recipe, windows, engine and version, a JSON object"),
+    },
+)
+
+_OPENED: Final = (
+    "classes",
+    "layers",
+    "snapshot",
+    "weights_digest",
+    "settings",
+    "offset",
+    "length",
+)
+"""Columns that opening a network reads: few, so that one of very many opens at once."""
+
+_WEIGHTS: Final = "weights"
+_WEIGHTS_PER_CHUNK: Final = 65_536
+
+
+@dataclass(frozen=True, eq=False)
+class PersonalNetwork:
+    """One person's trained network.
+
+    Parameters
+    ----------
+    user
+        Whose; ``"*"`` for one of all people.
+    classes
+        Names of the exercises, in the order of the probabilities.
+    network
+        Its layers.
+    snapshot
+        The lab's snapshot that it was trained on.
+    weights_digest
+        SHA-256 of its stored numbers, in hex.
+    """
+
+    user: str
+    classes: tuple[str, ...]
+    network: Network
+    snapshot: str
+    weights_digest: str
+
+    def predict(self, inputs: npt.ArrayLike) -> Floats:
+        """Return the probability of each exercise.
+
+        Parameters
+        ----------
+        inputs
+            Shape (window, input): what the recipe's inputs make of windows.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (window, class), float32; rows sum to 1.
+
+        Raises
+        ------
+        InputError
+            If the inputs are not of that shape.
+        """
+        return self.network.predict(inputs)
+
+
+class Models:
+    """The networks of one name in a lab, at the lab's snapshot.
+
+    Parameters
+    ----------
+    lab
+        The lab.
+    name
+        The name they were trained under.
+
+    Raises
+    ------
+    NotInLabError
+        If there are none of that name.
+
+    Examples
+    --------
+    >>> Models(Lab("memory://without-models"), "exercise")
+    Traceback (most recent call last):
+    ...
+    workoutlab.errors.NotInLabError: the lab at memory://without-models has no models 'exercise'...
+    """
+
+    def __init__(self, lab: Lab, name: str = "exercise") -> None:
+        self.name, self._url, self._snapshot = name, lab.url, lab.snapshot
+        root = lab.root()
+        names = list_names(root)
+        if name not in names:
+            there = f"there are {', '.join(names)}" if names else "there are none yet"
+            raise NotInLabError(
+                f"the lab at {lab.url} has no models {name!r} at {lab.snapshot}, {there}; "
+                "workoutlab.train makes them, Lab.refresh shows what others made"
+            )
+        self._home = _open_home(root, name)
+
+    def __repr__(self) -> str:
+        return f"Models({self.name!r} of {len(self.users)} people, lab {self._url!r})"
+
+    @cached_property
+    def _all_users(self) -> npt.NDArray[Any]:
+        return tables.values(tables.open_table(self._home, NETWORKS.name), "user")
+
+    @cached_property
+    def users(self) -> tuple[str, ...]:
+        """Who has a network, sorted; ``"*"`` for all people."""
+        return tuple(sorted({str(user) for user in self._all_users} - {""}))
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """The network of each person: one row each, columns as in :data:`NETWORKS`."""
+        frame = tables.read(self._home, NETWORKS)
+        return frame[~frame["user"].duplicated(keep="last")]
+
+    def network(self, user: str = EVERYONE) -> PersonalNetwork:
+        """Open a person's network, or the one of all people.
+
+        Raises
+        ------
+        NotInLabError
+            If there is none.
+        DamagedLabError
+            If it cannot be read.
+        """
+        facts = self._find(user)
+        vector = ragged.read(self._home, _WEIGHTS, facts["offset"], facts["length"])
+        return PersonalNetwork(
+            user=user,
+            classes=tuple(json.loads(facts["classes"])),
+            network=Network.unpack(vector, json.loads(facts["layers"])),
+            snapshot=facts["snapshot"],
+            weights_digest=facts["weights_digest"],
+        )
+
+    def settings(self, user: str = EVERYONE) -> dict[str, Any]:
+        """Return how a person's network was trained: recipe, windows, engine and version.
+
+        Raises
+        ------
+        NotInLabError
+            If there is none.
+        """
+        row = self._find(user)["settings"]
+        text = tables.read(self._home, SETTINGS, start=row, stop=row + 1)["text"].iloc[0]
+        settings: dict[str, Any] = json.loads(text)
+        return settings
+
+    def _find(self, user: str) -> dict[str, Any]:
+        rows = np.flatnonzero(self._all_users == user)
+        if not user or not len(rows):
+            raise NotInLabError(
+                f"no network of {user!r} among the models {self.name!r} of the lab at {self._url}; "
+                f"{_list_some(self.users)}"
+            )
+        row = int(rows[-1])
+        frame = tables.read(self._home, NETWORKS, _OPENED, start=row, stop=row + 1)
+        return {str(name): column.tolist()[0] for name, column in frame.items()}
+
+
+def _list_some(users: Sequence[str], most: int = 10) -> str:
+    further = f" and {len(users) - most} more" if len(users) > most else ""
+    return f"there are those of {', '.join(users[:most])}{further}" if users else "it has none"
+
+
+def list_names(root: zarr.Group) -> list[str]:
+    """Return the names of all models in a lab."""
+    return sorted(_open(root, layout.MODELS).group_keys()) if layout.MODELS in root else []
+
+
+def _open(group: zarr.Group, path: str) -> zarr.Group:
+    with reading(path):
+        found = group[path]
+        if not isinstance(found, zarr.Group):
+            raise TypeError("it is not a group")
+        return found
+
+
+def _open_home(root: zarr.Group, name: str) -> zarr.Group:
+    return _open(root, f"{layout.MODELS}/{name}")
+
+
+def read_digests(root: zarr.Group, name: str, first: int = 0) -> tuple[dict[str, str], int]:
+    """Return the digest of each person's last network from row `first` on, and the rows in all."""
+    if name not in list_names(root):
+        return {}, 0
+    frame = tables.read(_open_home(root, name), NETWORKS, ["user", "digest"], start=first)
+    rows = tables.length(_open_home(root, name), NETWORKS)
+    return dict(zip(frame["user"], frame["digest"], strict=True)), rows
+
+
+def append_networks(
+    root: zarr.Group,
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+    pieces: Sequence[Floats],
+    settings: Mapping[str, Any],
+) -> None:
+    """Append networks to a lab, inside its :meth:`~workoutlab.lab.Lab.transact`.
+
+    Parameters
+    ----------
+    root
+        The writable root group.
+    name
+        Of the models; created where it is new.
+    rows
+        Of each network, every column but ``weights_digest``, ``settings``, ``offset``, ``length``.
+    pieces
+        Of each network, its packed numbers.
+    settings
+        How they were trained, as JSON takes it.
+    """
+    if name not in list_names(root):
+        home = root.require_group(f"{layout.MODELS}/{name}")
+        tables.create(home, NETWORKS)
+        tables.create(home, SETTINGS)
+        ragged.create(home, _WEIGHTS, dtype="float32", chunk=_WEIGHTS_PER_CHUNK)
+    home = _open_home(root, name)
+    lengths = [len(piece) for piece in pieces]
+    offsets = ragged.allocate(home, _WEIGHTS, lengths)
+    ragged.write_many(home, _WEIGHTS, offsets, pieces)
+    columns = {column: [row[column] for row in rows] for column in rows[0]}
+    columns["weights_digest"] = [digest_piece(piece) for piece in pieces]
+    columns["settings"] = [_find_settings(home, settings)] * len(rows)
+    tables.append(home, NETWORKS, {**columns, "offset": offsets, "length": lengths})
+
+
+def digest_piece(piece: Floats) -> str:
+    """Return the SHA-256 of stored numbers, in hex."""
+    return hashlib.sha256(piece.astype("<f4").tobytes()).hexdigest()
+
+
+def _find_settings(home: zarr.Group, settings: Mapping[str, Any]) -> int:
+    """Return the row that holds these settings, appended where they are new."""
+    text = json.dumps(settings, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    if tables.length(home, SETTINGS):
+        known = tables.read(home, SETTINGS, ["digest"])["digest"]
+        same = known.index[known == digest]
+        if len(same):
+            return int(same[0])
+    return tables.append(home, SETTINGS, {"digest": [digest], "text": [text]})
