@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["LABEL", "NUMBER", "OPTIONAL", "TIMES", "Field", "Kind", "holds"]
+__all__ = ["LABEL", "LARGEST", "NUMBER", "OPTIONAL", "TIMES", "Field", "Kind", "holds"]
 
 LARGEST: Final = float(np.finfo(np.float32).max)
 """Samples are kept as float32: a larger number would become infinite."""

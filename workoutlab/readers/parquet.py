@@ -88,6 +88,15 @@ def _fits(came: pa.DataType, kind: Kind) -> bool:
 
 def _check_values(rows: Rows, field: Field) -> None:
     column = rows.columns[field.role]
+    if field.kind is LABEL:
+        labels = rows.labels(field.role)
+        for name in labels.names:
+            if not name.isprintable():
+                raise rows.error(
+                    f"expected {LABEL.expected}, got {name!r}; correct the value",
+                    row=labels.first(name),
+                    role=field.role,
+                )
     if column.null_count and not field.kind.optional:
         row = int(np.argmax(column.is_null().to_numpy()))
         raise rows.error(f"expected {field.kind.expected}, got null", row=row, role=field.role)

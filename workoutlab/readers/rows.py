@@ -75,7 +75,7 @@ class Rows:
     def labels(self, role: str) -> Coded:
         """Return a column of text, without blanks at either end."""
         column = self.columns[role]
-        if not pa.types.is_dictionary(column.type):
+        if column.null_count or not pa.types.is_dictionary(column.type):
             column = column.cast(pa.string()).fill_null("").dictionary_encode()
         coded = column.combine_chunks()
         if isinstance(coded, pa.ChunkedArray):

@@ -31,6 +31,7 @@ import numpy.typing as npt
 
 from workoutlab.errors import SchemaError
 from workoutlab.readers.delimited import read_delimited, split_line
+from workoutlab.readers.kinds import LARGEST
 from workoutlab.readers.mapping import IDS, TabularMapping
 from workoutlab.readers.parquet import read_parquet
 from workoutlab.readers.rows import Coded, Rows
@@ -103,6 +104,10 @@ class Tabular(TabularMapping):
         labels = self._labels(rows, told)
         check_last_line(rows, labels)
         time_ns = read_times(rows, self.time_unit) if "time" in rows else None
+        acceleration = _vectors(rows, ("x", "y", "z"), self.g_per_unit)
+        angular = None
+        if "gx" in rows:
+            angular = _vectors(rows, ("gx", "gy", "gz"), self.deg_s_per_unit)
         for chosen in self._split(rows, told):
             if time_ns is not None and self.times == "reject":
                 _require_increasing(rows, time_ns, chosen)
@@ -110,12 +115,8 @@ class Tabular(TabularMapping):
                 user=_id(rows, told["user"], "user", chosen),
                 session=_id(rows, told["session"], "session", chosen),
                 device=_id(rows, told["device"], "device", chosen),
-                acceleration=_vectors(rows, ("x", "y", "z"), chosen, self.g_per_unit),
-                angular_velocity=(
-                    _vectors(rows, ("gx", "gy", "gz"), chosen, self.deg_s_per_unit)
-                    if "gx" in rows
-                    else None
-                ),
+                acceleration=acceleration[chosen],
+                angular_velocity=None if angular is None else angular[chosen],
                 rate_hz=self.rate_hz,
                 time_ns=None if time_ns is None else time_ns[chosen],
                 source=path.as_posix(),
@@ -169,26 +170,26 @@ class Tabular(TabularMapping):
         key = np.zeros(len(rows), np.int64)
         for name in ("user", "session", "device"):
             key = key * len(told[name].names) + told[name].codes
-        _, first = np.unique(key, return_index=True)
-        for start in np.sort(first):
-            chosen = np.flatnonzero(key == key[start])
+        order = np.argsort(key, kind="stable")
+        groups = np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
+        for chosen in sorted(groups, key=lambda group: int(group[0])):
             gaps = np.flatnonzero(np.diff(chosen) > 1)
             if self.rate_hz is not None and len(gaps):
                 raise rows.error(
                     "expected the rows of each recording together, as their rate is regular; this "
-                    f"one began in line {rows.first_line + start}; sort the rows, or give times",
+                    f"one began in line {rows.first_line + chosen[0]}; sort them, or give times",
                     row=int(chosen[gaps[0] + 1]),
                 )
             yield chosen
 
 
-def _vectors(
-    rows: Rows, roles: tuple[str, str, str], chosen: npt.NDArray[np.int64], factor: float
-) -> npt.NDArray[np.float32]:
-    values = np.empty((len(chosen), len(roles)), np.float32)
-    with np.errstate(over="ignore"):  # Recording refuses what becomes infinite
-        for position, role in enumerate(roles):
-            values[:, position] = rows.numbers(role)[chosen] * factor
+def _vectors(rows: Rows, roles: tuple[str, str, str], factor: float) -> npt.NDArray[np.float32]:
+    values = np.empty((len(rows), len(roles)), np.float32)
+    for position, role in enumerate(roles):
+        converted = rows.numbers(role) * factor
+        within = np.abs(converted) <= LARGEST
+        rows.require(role, converted, within, f"at most {LARGEST:g} after conversion")
+        values[:, position] = converted
     return values
 
 

@@ -9,7 +9,8 @@ from workoutlab.readers.rows import Rows
 
 __all__ = ["count_steps_back", "read_times"]
 
-_NS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+_DIGITS = {"s": 9, "ms": 6, "us": 3, "ns": 0}
+"""Digits after the point that count whole nanoseconds."""
 
 
 def read_times(rows: Rows, unit: str) -> npt.NDArray[np.int64]:
@@ -46,15 +47,19 @@ def read_times(rows: Rows, unit: str) -> npt.NDArray[np.int64]:
         except ReaderError:
             return _cast(rows, column, pa.timestamp("ns"))
     if pa.types.is_decimal128(column.type):
-        return _scaled_decimals(rows, column)
+        try:
+            return _scaled_decimals(rows, column.cast(pa.decimal128(38, _DIGITS[unit])))
+        except pa.ArrowInvalid:  # more digits than that
+            column = column.cast(pa.float64())
     values = column.to_numpy()
-    largest = (2**63 - 1) // _NS[unit]
+    factor = 10 ** _DIGITS[unit]
+    largest = (2**63 - 1) // factor
     _require(rows, (values >= -largest) & (values <= largest))
     if values.dtype.kind == "f":
-        values = np.round(values.astype(np.float64) * _NS[unit])
+        values = np.round(values.astype(np.float64) * factor)
         scaled: npt.NDArray[np.int64] = values.astype(np.int64)
     else:
-        scaled = values.astype(np.int64) * _NS[unit]
+        scaled = values.astype(np.int64) * factor
     return scaled
 
 
@@ -85,7 +90,7 @@ def _scaled_decimals(rows: Rows, column: pa.ChunkedArray) -> npt.NDArray[np.int6
         for chunk in column.chunks
     ]
     low, high = np.concatenate(halves).T
-    _require(rows, high == low >> 63)
+    _require(rows, (high == low >> 63) & (low != -(2**63)))  # which stands for unknown
     return np.ascontiguousarray(low)
 
 
