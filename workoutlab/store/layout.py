@@ -67,10 +67,10 @@ def configuration() -> icechunk.RepositoryConfig:
 
 
 def codecs(dtype: npt.DTypeLike) -> tuple[BytesBytesCodec, ...]:
-    """Return the compressors of an array; each pipeline ends in a checksum.
+    """Return the compressors of an array; each pipeline ends in a CRC-32C of the stored bytes.
 
     Floats are bit-shuffled, which suits neighbouring samples; everything else, text included, goes
-    through zstd, whose checksum is off unless it is asked for.
+    through zstd, whose own checksum does not cover its header.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def codecs(dtype: npt.DTypeLike) -> tuple[BytesBytesCodec, ...]:
     """
     if _is_float(dtype):
         return (BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"), Crc32cCodec())
-    return (ZstdCodec(level=3, checksum=True),)
+    return (ZstdCodec(level=3), Crc32cCodec())
 
 
 def fill(dtype: npt.DTypeLike) -> Any:
