@@ -192,7 +192,7 @@ class _Sets:
     def __init__(self, root: zarr.Group) -> None:
         self.count = 0
         self._blocks = _blocks(root, SETS)
-        self._frame = pd.DataFrame(columns=["recording"])
+        self._frame = pd.DataFrame(columns=list(SETS.columns))
         self._problems: list[Problem] = []
         self._highest = -1
         self._recordings = tables.length(root, RECORDINGS)
