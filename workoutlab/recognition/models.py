@@ -26,6 +26,7 @@ from workoutlab.recognition.networks import Floats, Network
 from workoutlab.recognition.people import EVERYONE
 from workoutlab.schema import Column, Table
 from workoutlab.store import layout, ragged, tables
+from workoutlab.store.arrays import read_arrays
 from workoutlab.store.failures import reading
 
 if TYPE_CHECKING:
@@ -65,12 +66,11 @@ _OPENED: Final = (
     "classes",
     "layers",
     "snapshot",
-    "weights_digest",
     "settings",
     "offset",
     "length",
 )
-"""Columns that opening a network reads: few, so that one of very many opens at once."""
+"""What opening a network reads: no digests, which do not compress; kept by the chunk."""
 
 _WEIGHTS: Final = "weights"
 _WEIGHTS_PER_CHUNK: Final = 65_536
@@ -90,15 +90,12 @@ class PersonalNetwork:
         Its layers.
     snapshot
         The lab's snapshot that it was trained on.
-    weights_digest
-        SHA-256 of its stored numbers, in hex.
     """
 
     user: str
     classes: tuple[str, ...]
     network: Network
     snapshot: str
-    weights_digest: str
 
     def predict(self, inputs: npt.ArrayLike) -> Floats:
         """Return the probability of each exercise.
@@ -155,6 +152,7 @@ class Models:
                 "workoutlab.train makes them, Lab.refresh shows what others made"
             )
         self._home = _open_home(root, name)
+        self._blocks: dict[int, dict[str, npt.NDArray[Any]]] = {}
 
     def __repr__(self) -> str:
         return f"Models({self.name!r} of {len(self.users)} people, lab {self._url!r})"
@@ -191,7 +189,6 @@ class Models:
             classes=tuple(json.loads(facts["classes"])),
             network=Network.unpack(vector, json.loads(facts["layers"])),
             snapshot=facts["snapshot"],
-            weights_digest=facts["weights_digest"],
         )
 
     def settings(self, user: str = EVERYONE) -> dict[str, Any]:
@@ -214,9 +211,17 @@ class Models:
                 f"no network of {user!r} among the models {self.name!r} of the lab at {self._url}; "
                 f"{_list_some(self.users)}"
             )
-        row = int(rows[-1])
-        frame = tables.read(self._home, NETWORKS, _OPENED, start=row, stop=row + 1)
-        return {str(name): column.tolist()[0] for name, column in frame.items()}
+        block, place = divmod(int(rows[-1]), layout.ROWS_PER_CHUNK)
+        if block not in self._blocks:
+            self._blocks[block] = self._read_block(block)
+        columns = self._blocks[block]
+        return {name: column[place : place + 1].tolist()[0] for name, column in columns.items()}
+
+    def _read_block(self, block: int) -> dict[str, npt.NDArray[Any]]:
+        start = block * layout.ROWS_PER_CHUNK
+        home = tables.open_table(self._home, NETWORKS.name)
+        columns = read_arrays(home, _OPENED, start, start + layout.ROWS_PER_CHUNK)
+        return dict(zip(_OPENED, columns, strict=True))
 
 
 def _list_some(users: Sequence[str], most: int = 10) -> str:

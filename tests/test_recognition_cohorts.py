@@ -1,0 +1,299 @@
+"""Training through the lab: what is trained again, whom bad data hurt, what is told."""
+
+import json
+import threading
+
+import numpy as np
+import pytest
+from distributed import Client
+
+import workoutlab as wl
+from workoutlab.errors import InputError, LabError, ReadOnlyLabError, SchemaError
+from workoutlab.lab import Lab
+from workoutlab.recognition import EVERYONE, MLP, Models, Recipe, TrainResult, cohorts, train
+from workoutlab.recognition.people import find_people
+from workoutlab.signals import RawWindows, Statistics, Windows, windows
+
+EXERCISES = ("curl", "press", "row")
+RECIPE = Recipe(Statistics(), MLP(12), epochs=3)
+
+
+def make_recording(user: str, seed: int, exercises: tuple[str, ...] = EXERCISES) -> wl.Recording:
+    """A session with a set of each exercise, which differ in tempo and tilt."""
+    numbers = np.random.default_rng(seed)
+    pieces, sets, start = [], [], 0
+    for number, exercise in enumerate(exercises):
+        time = np.arange(400 + 50 * number) / 50
+        tilt = number + numbers.normal(0, 0.1)
+        swing = 0.3 * np.sin(2 * np.pi * (0.5 + 0.3 * number) * time)
+        piece = np.stack([np.sin(tilt + swing), np.cos(tilt + swing), swing], axis=1)
+        pieces.append(piece + numbers.normal(0, 0.05, piece.shape))
+        sets.append(wl.LabelledSet(start=start, stop=start + len(piece), exercise=exercise))
+        start += len(piece)
+    return wl.Recording(
+        user=user,
+        session=f"day-{seed}",
+        acceleration=np.concatenate(pieces),
+        rate_hz=50,
+        sets=sets,
+        simulated=True,
+    )
+
+
+def make_lab(url: str, *people: str) -> Lab:
+    lab = Lab(url)
+    lab.append([make_recording(user, seed) for seed, user in enumerate(people)])
+    return lab
+
+
+def plan(lab: Lab) -> Windows:
+    return windows(lab, length="2s", step="500ms")
+
+
+def digests(lab: Lab) -> dict[str, str]:
+    table = Models(lab).table
+    return dict(zip(table["user"], table["weights_digest"], strict=True))
+
+
+@pytest.fixture
+def lab(request) -> Lab:
+    return make_lab(f"memory://{request.node.name}", "ann", "bob", "cem")
+
+
+def test_train__gives_everyone_a_network_that_knows_their_exercises(lab):
+    result = train(plan(lab), Recipe(Statistics(), MLP(12), epochs=20))
+    assert (result.trained, result.unchanged, result.failed) == (("ann", "bob", "cem"), (), {})
+    assert result.ok
+    assert result.snapshot == lab.snapshot == Lab(lab.url).snapshot
+    network = Models(lab).network("bob")
+    assert network.classes == EXERCISES
+    inputs = Statistics().compute(lab.read(1), np.array([100, 500, 1000]), 100, 50)
+    assert network.predict(inputs).argmax(axis=1).tolist() == [0, 1, 2]
+
+
+def test_train__records_how_each_network_came_about(lab):
+    before = lab.snapshot
+    train(plan(lab), RECIPE)
+    row = Models(lab).table.set_index("user").loc["ann"]
+    assert row["snapshot"] == before
+    assert json.loads(row["classes"]) == list(EXERCISES)
+    assert json.loads(row["layers"]) == [67, 12, 3]
+    assert (row["sets"], row["recordings"]) == (3, 1)
+    ann = plan(lab).segments.query("user == 'ann'")
+    assert row["windows"] == ann["count"].sum()
+    assert row["simulated"]
+    settings = Models(lab).settings("ann")
+    assert settings["recipe"] == RECIPE.settings()
+    assert settings["windows"] == {"length_s": 2.0, "step_s": 0.5, "rate_hz": 50.0}
+    assert settings["version"] == wl.__version__
+    assert lab.history()["message"].str.contains("networks of exercise").any()
+
+
+def test_train__again_trains_nobody(lab):
+    first = train(plan(lab), RECIPE)
+    again = train(plan(lab), RECIPE)
+    assert (again.trained, again.unchanged) == ((), ("ann", "bob", "cem"))
+    assert again.snapshot == first.snapshot
+    assert len(Models(lab).table) == 3
+
+
+def test_train__after_a_new_recording_trains_only_that_person(lab):
+    train(plan(lab), RECIPE)
+    before = digests(lab)
+    lab.append([make_recording("bob", 77)])
+    again = train(plan(lab), RECIPE)
+    assert (again.trained, again.unchanged) == (("bob",), ("ann", "cem"))
+    after = digests(lab)
+    assert after.pop("bob") != before.pop("bob")
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lab: (plan(lab), Recipe(Statistics(), MLP(12), epochs=4)),
+        lambda lab: (windows(lab, length="2s", step="1s"), RECIPE),
+        lambda lab: (windows(lab, length="2s", step="500ms", trim=0), RECIPE),
+    ],
+)
+def test_train__with_another_recipe_or_plan_trains_everyone_again(lab, change):
+    train(plan(lab), RECIPE)
+    before = digests(lab)
+    changed, recipe = change(lab)
+    assert train(changed, recipe).trained == ("ann", "bob", "cem")
+    assert not set(digests(lab).values()) & set(before.values())
+    assert train(plan(lab), RECIPE).trained == ("ann", "bob", "cem")
+    assert digests(lab) == before
+
+
+def test_train__with_other_code_trains_everyone_again(lab, monkeypatch):
+    train(plan(lab), RECIPE)
+    monkeypatch.setattr("workoutlab.recognition.people._code_digest", lambda: "other code")
+    assert train(plan(lab), RECIPE).trained == ("ann", "bob", "cem")
+
+
+def test_train__keeps_models_of_several_names_apart(lab):
+    train(plan(lab), RECIPE)
+    raw = Recipe(RawWindows(), MLP(6), epochs=1)
+    assert train(plan(lab), raw, name="raw").trained == ("ann", "bob", "cem")
+    assert Models(lab, "raw").network("ann").network.sizes == (300, 6, 3)
+    assert Models(lab).network("ann").network.sizes == (67, 12, 3)
+
+
+def test_train__gives_the_same_networks_in_any_cohorts(lab):
+    networks = []
+    for size, name in ((1, "one"), (2, "two"), (3, "three"), (None, "default")):
+        train(plan(lab), RECIPE, name=name, cohort=size)
+        table = Models(lab, name).table.sort_values("user")
+        networks.append(table[["user", "weights_digest"]].to_numpy().tolist())
+    assert networks == networks[:1] * 4
+
+
+def test_train__can_make_one_network_of_all(lab):
+    result = train(plan(lab), RECIPE, per="all")
+    assert result.trained == (EVERYONE,)
+    model = Models(lab)
+    assert model.users == (EVERYONE,)
+    assert model.table["recordings"].tolist() == [3]
+    assert model.network().classes == EXERCISES
+
+
+def test_train__fails_the_people_whose_data_are_bad_and_nobody_else(lab):
+    undisturbed = train(plan(lab), RECIPE, name="undisturbed")
+    lab.append([make_recording("dan", 10, ("curl",)), make_recording("eve", 11)])
+    short = wl.Recording(
+        user="fay",
+        session="1",
+        acceleration=np.ones((60, 3)),
+        rate_hz=50,
+        sets=[wl.LabelledSet(start=0, stop=60, exercise="curl")],
+    )
+    lab.append([short])
+    result = train(plan(lab), RECIPE, cohort=6)
+    assert result.trained == ("ann", "bob", "cem", "eve")
+    assert list(result.failed) == ["dan", "fay"]
+    assert "windows of one exercise" in result.failed["dan"]
+    assert "long enough for a window" in result.failed["fay"]
+    assert not result.ok
+    assert "  dan: " in str(result)
+    assert str(result).startswith("models 'exercise': 4 of 6 people trained, 0 unchanged, 2 failed")
+    assert json.loads(json.dumps(result.as_dict()))["trained"] == ["ann", "bob", "cem", "eve"]
+    assert undisturbed.ok
+    before = Models(lab, "undisturbed").table.set_index("user")["weights_digest"]
+    assert {user: digests(lab)[user] for user in before.index} == before.to_dict()
+
+
+def test_train__fails_a_person_whose_recording_cannot_be_read_and_nobody_else(lab, monkeypatch):
+    compute = cohorts.make_member
+
+    def fail_for_bob(person, recipe):
+        if person.user == "bob":
+            raise LabError("samples of recording 1 cannot be read")
+        return compute(person, recipe)
+
+    monkeypatch.setattr(cohorts, "make_member", fail_for_bob)
+    result = train(plan(lab), RECIPE, cohort=3)
+    assert result.trained == ("ann", "cem")
+    assert result.failed == {"bob": "samples of recording 1 cannot be read"}
+    monkeypatch.undo()
+    assert train(plan(lab), RECIPE).trained == ("bob",)
+
+
+def test_train__names_the_people_of_a_task_that_broke(lab, monkeypatch):
+    def break_down(*arguments):
+        raise MemoryError("no memory left")
+
+    monkeypatch.setattr(cohorts, "train_members", break_down)
+    result = train(plan(lab), RECIPE, cohort=2)
+    assert result.failed == dict.fromkeys(["ann", "bob", "cem"], "MemoryError: no memory left")
+
+
+def test_train_cohort__repeats_nothing_that_came_since_the_run_began(lab, monkeypatch):
+    people = find_people(plan(lab), RECIPE)
+    task = cohorts.Cohort(people, RECIPE, "exercise", "auto", seen=0)
+    assert cohorts.train_cohort(task) == {}
+    monkeypatch.setattr(cohorts, "make_member", lambda *_: pytest.fail("trained again"))
+    assert cohorts.train_cohort(task) == {}
+    assert len(Models(lab.refresh()).table) == 3
+
+
+def test_train__together_with_the_same_run_stores_nobody_twice(lab):
+    results: list[TrainResult] = []
+
+    def run() -> None:
+        results.append(train(windows(Lab(lab.url), length="2s", step="500ms"), RECIPE, cohort=1))
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(result.ok for result in results)
+    assert len(results) == 3
+    stored = Models(lab.refresh())
+    assert len(stored._all_users) == len(stored.table) == 3
+
+
+def test_train__ignores_what_has_no_label(lab):
+    unlabelled = wl.Recording(
+        user="ann", session="x", acceleration=np.ones((500, 3)) * [0, 0, 1], rate_hz=50
+    )
+    everything = windows(lab, length="2s", step="500ms", within="recordings")
+    train(everything, RECIPE)
+    lab.append([unlabelled])
+    again = train(windows(lab, length="2s", step="500ms", within="recordings"), RECIPE)
+    assert again.unchanged == ("ann", "bob", "cem")
+
+
+def test_train__refuses_a_lab_in_memory_that_the_workers_cannot_see(lab, monkeypatch):
+    class Elsewhere:
+        def scheduler_info(self, **_: int) -> dict[str, dict[str, object]]:
+            return {"workers": {"tcp://127.0.0.1:4000": {}}}
+
+    monkeypatch.setattr(cohorts, "active_client", Elsewhere)
+    with pytest.raises(LabError, match="in this process's memory"):
+        train(plan(lab), RECIPE)
+
+
+def test_train__runs_on_the_active_clients_threads(lab):
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None):
+        on_client = train(plan(lab), RECIPE, name="client")
+    train(plan(lab), RECIPE)
+    assert on_client.trained == ("ann", "bob", "cem")
+    table = Models(lab, "client").table
+    assert dict(zip(table["user"], table["weights_digest"], strict=True)) == digests(lab)
+
+
+def test_train__refuses_what_cannot_mean_anything(lab):
+    with pytest.raises(InputError, match="per: expected 'user' or 'all', got 'person'"):
+        train(plan(lab), RECIPE, per="person")
+    with pytest.raises(InputError, match="cohort: expected 1 person or more, got 0"):
+        train(plan(lab), RECIPE, cohort=0)
+    with pytest.raises(InputError, match="engine: expected one of"):
+        train(plan(lab), RECIPE, engine="fast")
+    with pytest.raises(SchemaError, match="name of the models"):
+        train(plan(lab), RECIPE, name="a/b")
+    with pytest.raises(ReadOnlyLabError):
+        train(plan(lab.at(lab.snapshot)), RECIPE)
+
+
+@pytest.mark.parametrize(
+    ("counts", "most", "expected"),
+    [
+        ([10, 10, 10, 10], 3, [3, 1]),
+        ([10, 0, 0, 10], 10, [4]),
+        ([0, 0], None, [2]),
+        ([], None, []),
+        ([10] * 200, None, [3] * 66 + [2]),
+    ],
+)
+def test_group__bounds_people_and_work(counts, most, expected, monkeypatch):
+    monkeypatch.setattr(cohorts, "_count_threads", lambda: 2)
+    people = [type("Somebody", (), {"windows": range(count)}) for count in counts]
+    assert [len(part) for part in cohorts._group(people, most, 400)] == expected
+
+
+def test_group__keeps_to_memory(monkeypatch):
+    monkeypatch.setattr(cohorts, "_MOST_BYTES", 1000)
+    people = [type("Somebody", (), {"windows": range(count)}) for count in (30, 30, 30, 300, 10)]
+    assert [len(part) for part in cohorts._group(people, 100, 10)] == [3, 1, 1]

@@ -1,0 +1,126 @@
+"""Networks as they lie in a lab."""
+
+import time
+
+import numpy as np
+import pytest
+
+from workoutlab.errors import InputError, NotInLabError
+from workoutlab.lab import Lab
+from workoutlab.recognition import MLP, Models
+from workoutlab.recognition.models import append_networks, read_digests
+from workoutlab.recognition.networks import Network, draw_weights
+from workoutlab.recognition.people import EVERYONE
+
+SIZES = (4, 6, 2)
+SETTINGS = {"recipe": {"epochs": 3}}
+
+
+def _network(seed: int, sizes: tuple[int, ...] = SIZES) -> Network:
+    numbers = np.random.default_rng(seed)
+    center, scale = numbers.normal(size=(2, sizes[0])).astype(np.float32)
+    return Network(draw_weights(MLP(*sizes[1:-1]), sizes, seed), center, np.abs(scale) + 1)
+
+
+def _row(user: str, digest: str) -> dict[str, object]:
+    return {
+        "user": user,
+        "digest": digest,
+        "classes": '["curl", "press"]',
+        "layers": str(list(SIZES)),
+        "windows": 10,
+        "sets": 2,
+        "recordings": 1,
+        "simulated": True,
+        "snapshot": "BEGINNING",
+        "trained_ns": 1,
+    }
+
+
+def _store(lab: Lab, users: list[str], digest: str = "d", **settings: object) -> list[Network]:
+    networks = [_network(seed) for seed in range(len(users))]
+    rows = [_row(user, digest) for user in users]
+    pieces = [network.pack() for network in networks]
+    lab.transact(
+        lambda root: append_networks(root, "exercise", rows, pieces, {**SETTINGS, **settings}),
+        "store networks",
+    )
+    return networks
+
+
+@pytest.fixture
+def lab(request) -> Lab:
+    return Lab(f"memory://models-{request.node.name}")
+
+
+def test_network__opens_as_it_was_stored(lab):
+    networks = _store(lab, ["ann", "bob"])
+    opened = Models(lab).network("bob")
+    inputs = np.random.default_rng(0).normal(size=(5, 4))
+    np.testing.assert_array_equal(opened.predict(inputs), networks[1].predict(inputs))
+    assert opened.classes == ("curl", "press")
+    assert opened.snapshot == "BEGINNING"
+    with pytest.raises(InputError, match=r"expected shape \(window, 4\)"):
+        opened.predict(inputs[0])
+
+
+def test_network__is_the_last_of_a_person(lab):
+    _store(lab, ["ann", "bob"], "old")
+    networks = _store(lab, ["ann"], "new", more="settings")
+    models = Models(lab)
+    assert models.users == ("ann", "bob")
+    assert models.table[["user", "digest"]].to_numpy().tolist() == [["bob", "old"], ["ann", "new"]]
+    np.testing.assert_array_equal(models.network("ann").network.pack(), networks[0].pack())
+    assert models.settings("ann") == {**SETTINGS, "more": "settings"}
+    assert models.settings("bob") == SETTINGS
+    assert read_digests(lab.root(), "exercise") == ({"ann": "new", "bob": "old"}, 3)
+    assert read_digests(lab.root(), "exercise", 2) == ({"ann": "new"}, 3)
+
+
+def test_append_networks__shares_settings_between_rows(lab):
+    _store(lab, ["ann", "bob"])
+    _store(lab, ["cem"])
+    _store(lab, ["ann"], other=1)
+    assert Models(lab).table["settings"].tolist() == [0, 0, 1]
+
+
+def test_network__names_who_is_there_if_somebody_is_not(lab):
+    _store(lab, [f"person-{number:02}" for number in range(12)])
+    models = Models(lab)
+    with pytest.raises(NotInLabError, match=r"'zoe'.*those of person-00.*person-09 and 2 more"):
+        models.network("zoe")
+    with pytest.raises(NotInLabError, match="no network of '\\*'"):
+        models.network()
+    with pytest.raises(NotInLabError, match="no network of ''"):
+        models.network("")
+
+
+def test_models__names_what_is_there_if_a_name_is_not(lab):
+    with pytest.raises(NotInLabError, match=r"has no models 'exercise'.*there are none yet"):
+        Models(lab)
+    _store(lab, [EVERYONE])
+    with pytest.raises(NotInLabError, match=r"has no models 'activity'.*there are exercise;"):
+        Models(lab, "activity")
+    assert repr(Models(lab)) == f"Models('exercise' of 1 people, lab {lab.url!r})"
+    assert Models(lab).network().user == EVERYONE
+
+
+def test_models__keep_to_the_labs_snapshot(lab):
+    _store(lab, ["ann"])
+    before = lab.snapshot
+    _store(lab, ["bob"])
+    assert Models(lab.at(before)).users == ("ann",)
+    assert Models(lab).users == ("ann", "bob")
+
+
+def test_network__opens_fast_among_many(tmp_path):
+    lab = Lab(tmp_path / "lab")
+    _store(lab, [f"person-{number}" for number in range(1000)])
+    models = Models(Lab(lab.url))
+    taken = []
+    for number in range(1, 1000, 50):
+        start = time.perf_counter()
+        network = models.network(f"person-{number}")
+        taken.append(time.perf_counter() - start)
+        assert network.network.sizes == SIZES
+    assert np.median(taken) < 0.03, f"{taken} s; a third of that on a quiet machine"
