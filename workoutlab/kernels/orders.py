@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from workoutlab.kernels.compiled import compiled
 from workoutlab.kernels.lanes import WIDTH, choose_greater, load, store
 
 __all__ = ["COLUMNS", "fill_orders"]
@@ -43,7 +43,7 @@ def fill_orders(
     _fill(planes, starts, length, out)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _fill(planes, starts, length, out):
     rows = np.zeros(length * WIDTH, np.float32)
     tile = WIDTH // 4
@@ -62,7 +62,7 @@ def _fill(planes, starts, length, out):
             _finish(rows, lane, length, out[first + lane // 4, lane % 4])
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _sort(rows, count):
     """Batcher's merge exchange for any number of rows (Knuth, volume 3, 5.2.2, algorithm M)."""
     highest = 1
@@ -79,14 +79,14 @@ def _sort(rows, count):
         part //= 2
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _exchange(rows, here, there):
     left, right = load(rows, here), load(rows, there)
     store(rows, here, choose_greater(left, right, right, left))
     store(rows, there, choose_greater(left, right, left, right))
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _quantile(rows, lane, count, share):
     place = (count - 1) * share
     below = int(place)
@@ -95,7 +95,7 @@ def _quantile(rows, lane, count, share):
     return low + (high - low) * (place - below)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _finish(rows, lane, count, out):
     if np.isnan(out[0]):
         out[:] = np.nan

@@ -5,9 +5,9 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from workoutlab.errors import InputError
+from workoutlab.kernels.compiled import compiled
 
 __all__ = ["interpolate", "merge_duplicates"]
 
@@ -84,7 +84,7 @@ def interpolate(
     return out
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _interpolate(times, values, grid, out):
     here, last = 0, len(times) - 1
     for point in range(len(grid)):

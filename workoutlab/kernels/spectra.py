@@ -13,8 +13,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from workoutlab.kernels.compiled import compiled
 from workoutlab.kernels.lanes import WIDTH, choose_greater, load, log2, spread, store
 
 __all__ = ["COLUMNS", "fill_spectral", "padded_length"]
@@ -82,39 +82,42 @@ def fill_spectral(
     out[:, :, 3] /= rate_hz  # samples to s
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _fill(planes, starts, length, roots, out):
     padded = roots.shape[1]
     x = np.empty(padded * _ROW, np.float32)
     y = np.empty(padded * _ROW, np.float32)
-    found = np.empty(12 * WIDTH, np.float32)
+    found = np.empty(5 * _ROW, np.float32)
+    moves = np.empty((_TILE, 4), np.bool_)
     first = -(-padded // length)  # one cycle a window
     for tile in range(0, len(starts), _TILE):
-        x[:] = 0
-        windows = min(_TILE, len(starts) - tile)
-        for lane in range(windows):
-            for channel in range(4):
-                start = starts[tile + lane]
-                place = channel // 2 * _TILE + channel % 2 * WIDTH + lane
-                _place(planes[channel, start : start + length], x, place)
+        here = starts[tile : tile + _TILE]
+        _lay_tile(planes, here, length, x, moves)
         x, y = _transform(x, y, roots)
         _separate(x, y)
         for part in range(2):
             _scan_bins(y, first, part, found)
-        for lane in range(windows):
-            for channel in range(4):
-                _finish_bins(y, first, found, (channel, lane), out[tile + lane, channel])
+        _finish_bins(y, first, found, out[tile : tile + len(here)])
         y, x = _transform(y, x, roots)
         for part in range(2):
             _scan_lags(y, 3 * length // 4, part, found)
-        for lane in range(windows):
-            for channel in range(4):
-                _finish_lags(y, found, (channel, lane), out[tile + lane, channel])
+        _finish_lags(y, found, moves, out[tile : tile + len(here)])
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"}, error_model="numpy")
-def _place(values, x, place):
-    """Lay a standardised window into one lane; a constant one stays 0."""
+@compiled()
+def _lay_tile(planes, starts, length, x, moves):
+    x[:] = 0
+    for window in range(len(starts)):
+        start = starts[window]
+        for channel in range(4):
+            values = planes[channel, start : start + length]
+            place = channel % 2 * WIDTH + channel // 2 * _TILE + window
+            moves[window, channel] = _lay(values, x, place)
+
+
+@compiled(fastmath={"reassoc", "contract"}, error_model="numpy")
+def _lay(values, x, place):
+    """Lay a standardised window into one lane; tell whether it is finite and not constant."""
     total = 0.0
     for i in range(len(values)):
         total += np.float64(values[i])
@@ -123,13 +126,14 @@ def _place(values, x, place):
     for i in range(len(values)):
         squares += (np.float64(values[i]) - mean) ** 2
     if not 0 < squares < np.inf:
-        return
+        return False
     scale = 1 / np.sqrt(squares / len(values))
     for i in range(len(values)):
         x[i * _ROW + place] = (np.float64(values[i]) - mean) * scale
+    return True
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _transform(x, y, roots):
     """Fourier transform of every lane (Stockham's, which needs no bit reversal).
 
@@ -153,14 +157,14 @@ def _transform(x, y, roots):
     return x, y
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _store_turned(y, place, real, imaginary, roots, turn):
     cosine, sine = spread(roots[0, turn]), spread(roots[1, turn])
     store(y, place, real * cosine - imaginary * sine)
     store(y, place + WIDTH, real * sine + imaginary * cosine)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _pass2(x, y, groups, stride, roots):
     apart, step = groups * stride * _ROW, stride * _ROW
     for p in range(groups):
@@ -173,7 +177,7 @@ def _pass2(x, y, groups, stride, roots):
             _store_turned(y, o + step, ar - br, ai - bi, roots, p * stride)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _pass4(x, y, groups, stride, roots):
     apart, step = groups * stride * _ROW, stride * _ROW
     for p in range(groups):
@@ -192,7 +196,7 @@ def _pass4(x, y, groups, stride, roots):
             _store_turned(y, o + 3 * step, fr - hi, fi + hr, roots, 3 * p * stride)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _pass5(x, y, groups, stride, roots):
     apart, step = groups * stride * _ROW, stride * _ROW
     cos1, cos2, sin1, sin2 = spread(_COS1), spread(_COS2), spread(_SIN1), spread(_SIN2)
@@ -220,7 +224,7 @@ def _pass5(x, y, groups, stride, roots):
             _store_turned(y, o + 3 * step, even_r - odd_i, even_i + odd_r, roots, 3 * p * stride)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _separate(x, y):
     """From the transform of a + ib, four times the power of a and of b, bin by bin."""
     bins = len(x) // _ROW
@@ -235,7 +239,7 @@ def _separate(x, y):
             store(y, place + WIDTH, second)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _scan_bins(power, first, part, found):
     """Per lane: total power, sum of power x log2(power), and the bin of the highest power."""
     total = spread(np.float32(0))
@@ -247,29 +251,30 @@ def _scan_bins(power, first, part, found):
         at = choose_greater(value, highest, spread(np.float32(k)), at)
         highest = choose_greater(value, highest, value, highest)
     for row, value in enumerate((total, logs, at)):
-        store(found, (3 * part + row) * WIDTH, value)
+        store(found, row * _ROW + part * WIDTH, value)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _finish_bins(power, first, found, signal, out):
-    part, lane = signal[0] % 2, signal[1] + signal[0] // 2 * _TILE
-    total = np.float64(found[3 * part * WIDTH + lane])
+@compiled(error_model="numpy")
+def _finish_bins(power, first, found, out):
     bins = len(power) // _ROW
-    if not total > 0:
-        out[:3] = np.nan
-        return
-    logs = np.float64(found[(3 * part + 1) * WIDTH + lane])
-    at = int(found[(3 * part + 2) * WIDTH + lane])
-    near = 0.0
-    for k in range(max(first, at - 1), min(bins // 2, at + 1) + 1):
-        near += power[k * _ROW + part * WIDTH + lane]
-    out[0] = at / bins
-    out[1] = min(near / total, 1.0)
     count = bins // 2 + 1 - first
-    out[2] = max(0.0, np.log2(total) - logs / total) / np.log2(count) if count > 1 else np.nan
+    for window in range(len(out)):
+        for channel in range(4):
+            place = channel % 2 * WIDTH + channel // 2 * _TILE + window
+            total = np.float64(found[place])
+            logs = np.float64(found[_ROW + place])
+            at = int(found[2 * _ROW + place])
+            near = 0.0
+            for k in range(max(first, at - 1), min(bins // 2, at + 1) + 1):
+                near += power[k * _ROW + place]
+            entropy = max(0.0, np.log2(total) - logs / total)
+            row = out[window, channel]
+            row[0] = at / bins
+            row[1] = min(near / total, 1.0)
+            row[2] = entropy / np.log2(count) if count > 1 else np.nan
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _scan_lags(correlation, last, part, found):
     """Per lane: the highest local maximum after the first negative value, and its lag."""
     zero, one = spread(np.float32(0)), spread(np.float32(1))
@@ -284,14 +289,18 @@ def _scan_lags(correlation, last, part, found):
         at = choose_greater(peak, highest, spread(np.float32(lag)), at)
         highest = choose_greater(peak, highest, peak, highest)
         before, value = value, after
-    store(found, 2 * part * WIDTH, highest)
-    store(found, (2 * part + 1) * WIDTH, at)
+    store(found, 3 * _ROW + part * WIDTH, highest)
+    store(found, 4 * _ROW + part * WIDTH, at)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _finish_lags(correlation, found, signal, out):
-    part, lane = signal[0] % 2, signal[1] + signal[0] // 2 * _TILE
-    whole = correlation[part * WIDTH + lane]
-    at = found[(2 * part + 1) * WIDTH + lane]
-    out[3] = at if at > 0 else np.nan
-    out[4] = found[2 * part * WIDTH + lane] / whole if whole > 0 else np.nan
+@compiled(error_model="numpy")
+def _finish_lags(correlation, found, moves, out):
+    for window in range(len(out)):
+        for channel in range(4):
+            place = channel % 2 * WIDTH + channel // 2 * _TILE + window
+            lag = found[4 * _ROW + place]
+            row = out[window, channel]
+            row[3] = lag if lag > 0 else np.nan
+            row[4] = found[3 * _ROW + place] / correlation[place]
+            if not moves[window, channel]:
+                row[:] = np.nan

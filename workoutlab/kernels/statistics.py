@@ -5,10 +5,10 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from workoutlab.kernels import orders, spectra
 from workoutlab.kernels.catalogue import BETWEEN, CHANNELS, PER_CHANNEL
+from workoutlab.kernels.compiled import compiled
 from workoutlab.kernels.windows import check_windows, split_channels
 
 __all__ = ["describe_windows"]
@@ -72,7 +72,7 @@ def describe_windows(
     return out
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _fill(planes, starts, length, rate_hz, per_channel, between):
     for window in range(len(starts)):
         start = starts[window]
@@ -88,7 +88,7 @@ def _fill(planes, starts, length, rate_hz, per_channel, between):
         row[2] = _correlation(y, z, here[1], here[2])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _describe(values, rate_hz, out):
     """Write the statistics of one window of one channel, the spectral ones apart."""
     count = len(values)
@@ -110,7 +110,7 @@ def _describe(values, rate_hz, out):
         out[5:7] = np.nan
 
 
-@njit(nogil=True, cache=True, fastmath=_SUMS, error_model="numpy")
+@compiled(fastmath=_SUMS, error_model="numpy")
 def _mean(values):
     total = 0.0
     for i in range(len(values)):
@@ -118,7 +118,7 @@ def _mean(values):
     return total / len(values)
 
 
-@njit(nogil=True, cache=True, fastmath=_FINITE, error_model="numpy")
+@compiled(fastmath=_FINITE, error_model="numpy")
 def _central_moments(values, mean):
     second, third, fourth = 0.0, 0.0, 0.0
     for i in range(len(values)):
@@ -131,7 +131,7 @@ def _central_moments(values, mean):
     return second / count, third / count, fourth / count
 
 
-@njit(nogil=True, cache=True, fastmath=_FINITE)
+@compiled(fastmath=_FINITE)
 def _changes(before, after, mean):
     crossings, steps = 0, 0.0
     for i in range(len(before)):
@@ -140,7 +140,7 @@ def _changes(before, after, mean):
     return crossings, steps
 
 
-@njit(nogil=True, cache=True, fastmath=_FINITE)
+@compiled(fastmath=_FINITE)
 def _covariance(left, right, left_mean, right_mean):
     total = 0.0
     for i in range(len(left)):
@@ -148,7 +148,7 @@ def _covariance(left, right, left_mean, right_mean):
     return total / len(left)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _correlation(left, right, of_left, of_right):
     sds = np.float64(of_left[1]) * np.float64(of_right[1])
     if not sds > 0:

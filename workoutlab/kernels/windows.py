@@ -5,9 +5,9 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from workoutlab.errors import InputError
+from workoutlab.kernels.compiled import compiled
 
 __all__ = ["check_windows", "gather_windows", "split_channels"]
 
@@ -37,7 +37,7 @@ def check_windows(
         )
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _split(samples, planes):
     for i in range(len(samples)):
         x, y, z = samples[i, 0], samples[i, 1], samples[i, 2]
@@ -68,7 +68,7 @@ def split_channels(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return planes
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _gather(samples, starts, length, factor, out):
     for window in range(len(starts)):
         here = samples[starts[window] : starts[window] + length]
