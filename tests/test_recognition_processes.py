@@ -1,0 +1,117 @@
+"""Training while workers and drivers are killed.
+
+``WORKOUTLAB_KILLS`` sets how many workers are killed, and how many drivers; 1 by default.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.test_recognition_cohorts import make_lab, plan
+from workoutlab.cluster import connect
+from workoutlab.errors import NotInLabError
+from workoutlab.lab import Lab
+from workoutlab.recognition import MLP, Models, Recipe, train
+from workoutlab.signals import RawWindows
+
+pytestmark = pytest.mark.processes
+
+KILLS = int(os.environ.get("WORKOUTLAB_KILLS", "1"))
+PEOPLE = tuple(f"person-{number:03}" for number in range(12 * KILLS))
+RECIPE = Recipe(RawWindows(), MLP(200, 50), epochs=60)
+"""Takes a fraction of a second a person, so that there is a middle of training."""
+
+DRIVER = """
+import sys
+from tests.test_recognition_cohorts import plan
+from tests.test_recognition_processes import RECIPE
+from workoutlab.cluster import connect
+from workoutlab.lab import Lab
+from workoutlab.recognition import train
+
+if __name__ == "__main__":
+    with connect(workers=1, dashboard=False):
+        print(len(train(plan(Lab(sys.argv[1])), RECIPE, cohort=2).trained))
+"""
+
+
+def _digests(lab: Lab) -> dict[str, str]:
+    table = Models(lab.refresh()).table
+    return dict(zip(table["user"], table["weights_digest"], strict=True))
+
+
+def _count(url: str) -> int:
+    """Networks that are stored, those that were trained twice counted twice."""
+    try:
+        return len(Models(Lab(url))._all_users)
+    except NotInLabError:
+        return 0
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing came of it in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> dict[str, str]:
+    """What nobody's death got in the way of."""
+    lab = make_lab("memory://undisturbed", *PEOPLE)
+    assert train(plan(lab), RECIPE).ok
+    return _digests(lab)
+
+
+def test_train__survives_killed_workers(tmp_path, undisturbed):
+    lab = make_lab(str(tmp_path / "lab"), *PEOPLE)
+    with connect(workers=2, dashboard=False) as client:
+
+        def kill_now_and_then() -> None:
+            for kill in range(KILLS):
+                _wait_until(lambda: _count(lab.url) > 10 * kill + 2)  # noqa: B023
+                victim = next(iter(client.run(os.getpid).values()))
+                os.kill(victim, signal.SIGKILL)
+                stored.append(_count(lab.url))
+
+        stored: list[int] = []
+        killer = threading.Thread(target=kill_now_and_then)
+        killer.start()
+        result = train(plan(lab), RECIPE, cohort=2)
+        killer.join()
+    assert len(stored) == KILLS
+    assert max(stored) < len(PEOPLE)
+    assert result.trained == PEOPLE
+    assert _count(lab.url) == len(PEOPLE)
+    assert _digests(lab) == undisturbed
+
+
+def test_train__trains_only_the_missing_after_its_driver_was_killed(tmp_path, undisturbed):
+    lab = make_lab(str(tmp_path / "lab"), *PEOPLE)
+    script = tmp_path / "driver.py"
+    script.write_text(DRIVER)
+    home = str(Path(__file__).parents[1])
+    for kill in range(KILLS):
+        driver = subprocess.Popen(
+            [sys.executable, str(script), lab.url],
+            env={**os.environ, "PYTHONPATH": home},
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        _wait_until(lambda: _count(lab.url) > 10 * kill + 2)  # noqa: B023
+        driver.kill()
+        driver.wait()
+    found = _count(lab.url)
+    result = train(plan(lab), RECIPE, cohort=2)
+    assert len(result.unchanged) >= found > 0
+    assert len(result.trained) == len(PEOPLE) - len(result.unchanged)
+    assert len(result.trained) > 0
+    assert _count(lab.url) == len(PEOPLE)
+    assert _digests(lab) == undisturbed
