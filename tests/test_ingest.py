@@ -253,9 +253,10 @@ def test_find_files__expands_patterns_and_takes_each_file_once(tmp_path, monkeyp
     assert found("**/*.csv") == ["3.csv", "a/1.csv", "a/b/2.csv"]
     assert found("a*") == ["a/1.csv", "a/b/2.csv"]
     assert found("a", tmp_path / "a" / "1.csv", "a/1.csv") == ["a/1.csv", "a/b/2.csv"]
-    both = find_files([tmp_path, "3.csv"], None).files
-    assert [file.named for file in both if file.path.name == "3.csv"] == [True]
-    assert len(both) == 3
+    for paths in ([tmp_path, "3.csv"], ["3.csv", tmp_path]):
+        both = find_files(paths, None).files
+        assert [file.named for file in both if file.path.name == "3.csv"] == [True]
+        assert len(both) == 3
 
 
 def test_ingest__of_one_file_with_several_people(lab, tmp_path):

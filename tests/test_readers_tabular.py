@@ -3,6 +3,7 @@
 import tomllib
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from workoutlab import readers
 from workoutlab.errors import InputError, ReaderError, UnitError
+from workoutlab.readers.templates import match_template
 from workoutlab.recording import LabelledSet
 
 XYZ = {"x": "x", "y": "y", "z": "z"}
@@ -235,6 +237,13 @@ def test_read__takes_ids_and_numbers_from_the_path(tmp_path):
     (labelled,) = recording.sets
     assert (labelled.exercise, labelled.muscle_group) == ("curl", "arms")
     assert (labelled.repetitions, labelled.weight_kg) == (12, 20)
+
+
+def test_match_template__takes_a_name_that_comes_again_for_the_same_text():
+    template = r"{user:s\d+}/{user}_{session}.csv"
+    assert match_template(template, Path("in/s01/s01_02.csv")) == {"user": "s01", "session": "02"}
+    assert match_template(template, Path("in/s01/s02_02.csv")) is None
+    assert match_template(template, Path("s01_02.csv")) is None
 
 
 @pytest.mark.parametrize(

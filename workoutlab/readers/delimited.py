@@ -96,10 +96,6 @@ class _Body:
     def lines(self) -> int:
         return self.data.count(b"\n", self.start, self.stop) + 1
 
-    def has_bare_cr(self) -> bool:
-        every = self.data.count(b"\r", self.start, self.stop)
-        return every != self.data.count(b"\r\n", self.start, self.stop)
-
 
 def read_delimited(
     path: Path, fields: Sequence[Field], dialect: Dialect, *, names: Sequence[str] | None = None
@@ -139,9 +135,7 @@ def read_delimited(
     """
     body = _locate(path, _load(path), dialect, names)
     positions = _positions(path, body.names, fields, dialect)
-    table, doubt = None, "the number of rows differs from the number of lines"
-    if not body.has_bare_cr():
-        table, doubt = _parse(body, fields, positions, dialect)
+    table, doubt = _parse(body, fields, positions, dialect)
     if (
         table is None
         or table.num_rows != body.lines
