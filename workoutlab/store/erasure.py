@@ -83,7 +83,7 @@ def erase(root: zarr.Group, user: str) -> EraseResult:
     """
     rows: dict[str, int] = {}
     samples, recordings = 0, np.empty(0, dtype=np.int64)
-    homes = list(find_tables(root))
+    homes = list(find_tables(root)) if user else []  # a blank is nobody, not all who were erased
     for parent, home in homes:
         if "user" in tables.column_names(home):
             owned = _rows_where(home, "user", np.array([user], dtype=object))

@@ -1,6 +1,7 @@
 """Open or create the repository at an address, without mistaking damage for a new lab."""
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -23,6 +24,7 @@ if "ICECHUNK_LOG" not in os.environ:
 
 _open: dict[Address, Repository] = {}
 _opening = Lock()
+_TRIES = 20
 
 
 def connect(address: Address, *, create: bool) -> Repository:
@@ -49,16 +51,31 @@ def connect(address: Address, *, create: bool) -> Repository:
 def _memory_or_bucket(address: Address, *, create: bool) -> icechunk.Storage:
     storage = address.storage()
     try:
-        exists = icechunk.Repository.exists(storage)
-        if not exists and create:
-            icechunk.Repository.create(storage, config=layout.configuration())
         if create:
-            _finish(icechunk.Repository.open(storage, config=layout.configuration()))
+            _begin(storage)
+        elif not icechunk.Repository.exists(storage):
+            raise LabNotFoundError(_missing(address))
+        repository = icechunk.Repository.open(storage, config=layout.configuration())
+        if not _finished(repository):
+            if not create:
+                raise LabNotFoundError(_missing(address))
+            _finish(repository)
     except icechunk.IcechunkError as error:
         raise LabError(f"the lab at {address.url} cannot be reached: {error}") from error
-    if not exists and not create:
-        raise LabNotFoundError(_missing(address))
     return storage
+
+
+def _begin(storage: icechunk.Storage) -> None:
+    """Create the repository, unless there is one or another process is about to have created it."""
+    for left in reversed(range(_TRIES)):
+        if icechunk.Repository.exists(storage):
+            return
+        try:
+            icechunk.Repository.create(storage, config=layout.configuration())
+        except icechunk.IcechunkError:
+            if not left:
+                raise
+            time.sleep(0.1)
 
 
 def _missing(address: Address) -> str:
@@ -93,11 +110,13 @@ def _create(folder: Path) -> None:
                 seal(new, repository, repository.lookup_branch(BRANCH))
 
 
+def _finished(repository: icechunk.Repository) -> bool:
+    """Whether a commit was made, the first of which makes it a lab."""
+    return repository.lookup_snapshot(repository.lookup_branch(BRANCH)).parent_id is not None
+
+
 def _finish(repository: icechunk.Repository) -> None:
     """Give a repository without a commit its sentinel and empty tables."""
-    head = repository.lookup_snapshot(repository.lookup_branch(BRANCH))
-    if head.parent_id is not None:
-        return
     session = repository.writable_session(BRANCH)
     root = zarr.open_group(session.store, mode="a")
     root.attrs.update(layout.sentinel())

@@ -163,7 +163,8 @@ class Repository:
         if self.folder is not None:
             return disk.size_bytes(self.folder)
         with reading(f"the lab at {self.address.url}"):
-            return int(self.icechunk.total_chunks_storage())
+            stats = self.icechunk.chunk_storage_stats()
+        return int(stats.non_virtual_bytes())
 
     def owes_forgetting(self) -> bool:
         """Whether an erasure was cut short: it is in the history, and what came before it too."""

@@ -147,6 +147,8 @@ def _recordings(root: zarr.Group, counts: _Counts) -> Iterator[Problem]:
             continue
         for row, facts in enumerate(block.to_dict("records"), start):
             if facts["user"] == "":
+                if facts["digest"] or facts["samples"]:
+                    yield Problem(f"recording {row}", "its user is blank, its samples are not")
                 continue
             counts.recordings += 1
             where = f"recording {row}", str(facts["user"])
