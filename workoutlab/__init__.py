@@ -9,27 +9,47 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workoutlab.cluster import connect
-    from workoutlab.ingest import ingest
+    from workoutlab.ingestion import ingest
     from workoutlab.lab import Lab
+    from workoutlab.recognition import MLP, Models, Recipe, evaluate, train
     from workoutlab.recording import LabelledSet, Recording
+    from workoutlab.signals import RawWindows, Statistics, features, windows
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "MLP": "workoutlab.recognition",
     "Lab": "workoutlab.lab",
     "LabelledSet": "workoutlab.recording",
+    "Models": "workoutlab.recognition",
+    "RawWindows": "workoutlab.signals",
+    "Recipe": "workoutlab.recognition",
     "Recording": "workoutlab.recording",
+    "Statistics": "workoutlab.signals",
     "connect": "workoutlab.cluster",
-    "ingest": "workoutlab.ingest",
+    "evaluate": "workoutlab.recognition",
+    "features": "workoutlab.signals",
+    "ingest": "workoutlab.ingestion",
+    "train": "workoutlab.recognition",
+    "windows": "workoutlab.signals",
 }
 
 __all__ = [
+    "MLP",
     "Lab",
     "LabelledSet",
+    "Models",
+    "RawWindows",
+    "Recipe",
     "Recording",
+    "Statistics",
     "__version__",
     "connect",
+    "evaluate",
+    "features",
     "ingest",
+    "train",
+    "windows",
 ]
 
 

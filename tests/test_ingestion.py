@@ -12,13 +12,13 @@ from tests.test_readers_tabular import GEOTEC
 from workoutlab import readers
 from workoutlab.cluster import connect
 from workoutlab.errors import InputError
-from workoutlab.ingest import ingest
+from workoutlab.ingestion import ingest
 from workoutlab.lab import Lab
 from workoutlab.readers.find import find_files
 from workoutlab.recording import Recording
 
 # The package's attribute of this name is the function.
-module = importlib.import_module("workoutlab.ingest")
+module = importlib.import_module("workoutlab.ingestion")
 
 
 @pytest.fixture
