@@ -42,7 +42,7 @@ def choose_recordings(recordings: pd.DataFrame, filters: Filters) -> pd.DataFram
             known = ", ".join([*_OF_RECORDINGS, *_OF_SETS])
             raise InputError(f"there is no filter {name!r}; there are {known}")
     if recordings.empty:
-        raise NotInLabError("the lab holds no recordings: add some with workoutlab.ingest")
+        raise NotInLabError("the lab holds no recordings: add some with workoutlab.ingestion")
     return _choose(recordings, filters, _OF_RECORDINGS, "recording")
 
 

@@ -123,7 +123,7 @@ def split_plan(windows: Windows, width: int, block_bytes: int) -> list[Windows]:
     if not block_bytes > 0:
         raise InputError(f"block_bytes: expected a number above zero, got {block_bytes!r}")
     each = 4 * width + _SAMPLE_BYTES * windows.step
-    most = max(1, int(block_bytes // each))
+    most = max(1, int(block_bytes // (2 * each)))  # so that blocks come out about even
     segments = _split_long(windows, most)
     cost = segments["count"].to_numpy() * each + _SAMPLE_BYTES * windows.length
     if segments.empty:
@@ -180,7 +180,8 @@ def _dtype(windows: Windows, column: str) -> np.dtype[Any]:
     declared = FEATURES[column].dtype
     if declared != "str":
         return np.dtype(declared)
-    return np.dtype(f"U{max(1, int(windows.segments[column].str.len().max() or 1))}")
+    lengths = windows.segments[column].str.len().to_numpy(np.int64)
+    return np.dtype(f"U{lengths.max(initial=1)}")
 
 
 def _attributes(windows: Windows, inputs: Inputs) -> dict[str, str | float]:

@@ -1,0 +1,46 @@
+"""Peak memory of a process that goes through the features of some recordings.
+
+``python -m tests.memory_of_features LAB RECORDINGS BLOCK_MIB`` prints it in MiB; with a folder that
+does not exist, a lab of that many recordings of 20 minutes is made there first, and nothing
+measured.
+"""
+
+import resource
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from workoutlab.lab import Lab
+from workoutlab.recording import Recording
+from workoutlab.signals import RawWindows, features, windows
+
+SAMPLES = 60_000
+
+
+def make_lab(folder: Path, recordings: int) -> None:
+    lab = Lab(folder)
+    rng = np.random.default_rng(0)
+    for first in range(0, recordings, 10):
+        users = range(first, min(first + 10, recordings))
+        samples = rng.normal(size=(len(users), SAMPLES, 3)).astype(np.float32)
+        lab.append(
+            Recording(user=f"{user}", session="s", acceleration=values, rate_hz=50)
+            for user, values in zip(users, samples, strict=True)
+        )
+
+
+def measure(folder: Path, recordings: int, block_bytes: int) -> float:
+    """Return the peak memory in MiB of averaging the raw windows of some recordings."""
+    plan = windows(Lab(folder, create=False), within="recordings")
+    dataset = features(plan.select(np.arange(recordings)), RawWindows(), block_bytes=block_bytes)
+    dataset["features"].data.mean(axis=0).compute(scheduler="threads", num_workers=2)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    lab, count, block_mib = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    if lab.exists():
+        print(measure(lab, count, int(block_mib * 2**20)))  # noqa: T201 - it is a script
+    else:
+        make_lab(lab, count)
