@@ -11,6 +11,7 @@ from workoutlab.recognition import MLP, Models
 from workoutlab.recognition.models import append_networks, read_digests
 from workoutlab.recognition.networks import Network, draw_weights
 from workoutlab.recognition.people import EVERYONE
+from workoutlab.store import ragged
 
 SIZES = (4, 6, 2)
 SETTINGS = {"recipe": {"epochs": 3}}
@@ -111,6 +112,31 @@ def test_models__keep_to_the_labs_snapshot(lab):
     _store(lab, ["bob"])
     assert Models(lab.at(before)).users == ("ann",)
     assert Models(lab).users == ("ann", "bob")
+
+
+def test_models__are_erased_with_their_person(lab):
+    networks = _store(lab, ["ann", "bob"])
+    erased = lab.erase_user("ann")
+    assert erased.models == 1
+    models = Models(lab)
+    assert models.users == ("bob",)
+    np.testing.assert_array_equal(models.network("bob").network.pack(), networks[1].pack())
+    with pytest.raises(NotInLabError, match="no network of 'ann'"):
+        models.network("ann")
+    assert read_digests(lab.root(), "exercise") == ({"bob": "d"}, 2)
+
+
+def test_models__are_verified_by_their_digest(lab):
+    _store(lab, ["ann", "bob"])
+    assert lab.verify().models == 2
+    assert not lab.verify().problems
+    other = _network(9).pack()
+    offset = int(Models(lab).table["offset"].iloc[1])
+    lab.transact(
+        lambda root: ragged.write(root["models/exercise"], "weights", offset, other), "damage"
+    )
+    [problem] = lab.verify().problems
+    assert "bob" in str(problem)
 
 
 def test_network__opens_fast_among_many(tmp_path):

@@ -287,14 +287,9 @@ def append_networks(
     offsets = ragged.allocate(home, _WEIGHTS, lengths)
     ragged.write_many(home, _WEIGHTS, offsets, pieces)
     columns = {column: [row[column] for row in rows] for column in rows[0]}
-    columns["weights_digest"] = [digest_piece(piece) for piece in pieces]
+    columns["weights_digest"] = [ragged.digest(piece) for piece in pieces]
     columns["settings"] = [_find_settings(home, settings)] * len(rows)
     tables.append(home, NETWORKS, {**columns, "offset": offsets, "length": lengths})
-
-
-def digest_piece(piece: Floats) -> str:
-    """Return the SHA-256 of stored numbers, in hex."""
-    return hashlib.sha256(piece.astype("<f4").tobytes()).hexdigest()
 
 
 def _find_settings(home: zarr.Group, settings: Mapping[str, Any]) -> int:
