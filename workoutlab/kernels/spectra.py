@@ -9,6 +9,7 @@ autocorrelations, so that sixteen lanes carry thirty-two signals.
 # mypy: disable-error-code="no-untyped-def"
 # Numba finds the types of compiled functions by itself.
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -74,12 +75,16 @@ def fill_spectral(
         Shape (window, 4, 5), see :data:`COLUMNS`; a channel that is constant or not finite
         gets NaN throughout, and one without a period NaN for it and 0 for the periodicity.
     """
-    padded = padded_length(length)
-    turns = np.exp(-2j * np.pi * np.arange(padded) / padded)
-    roots = np.stack([turns.real, turns.imag]).astype(np.float32)
-    _fill(planes, starts, length, roots, out)
+    _fill(planes, starts, length, _roots(padded_length(length)), out)
     out[:, :, 0] *= rate_hz  # cycles a sample to Hz
     out[:, :, 3] /= rate_hz  # samples to s
+
+
+@lru_cache(maxsize=8)
+def _roots(padded: int) -> npt.NDArray[np.float32]:
+    """Cosines and sines of a turn in `padded` steps; shape (2, step)."""
+    turns = np.exp(-2j * np.pi * np.arange(padded) / padded)
+    return np.stack([turns.real, turns.imag]).astype(np.float32)
 
 
 @compiled(error_model="numpy")

@@ -54,11 +54,19 @@ class Description:
 
     def __str__(self) -> str:
         short = f"; {self.empty:,} too short for a window" if self.empty else ""
+        windows = _count(self.windows, "window", "windows")
+        people = _count(self.people, "person", "people")
+        sessions = _count(self.sessions, "session", "sessions")
+        recordings = _count(self.recordings, "recording", "recordings")
+        stretches = _count(self.segments, "stretch", "stretches")
         return (
-            f"{self.windows:,} windows of {self.people:,} people in {self.sessions:,} sessions, "
-            f"{self.recordings:,} recordings and {self.segments:,} stretches{short}; "
+            f"{windows} of {people} in {sessions}, {recordings} and {stretches}{short}; "
             f"{self.read_bytes / 1e6:,.1f} MB to read"
         )
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -291,7 +299,7 @@ def windows(
     >>> len(plan), plan.length, plan.step
     (12, 400, 50)
     >>> print(plan.describe())
-    12 windows of 1 people in 1 sessions, 1 recordings and 1 stretches; 0.0 MB to read
+    12 windows of 1 person in 1 session, 1 recording and 1 stretch; 0.0 MB to read
     """
     if within not in ("sets", "recordings"):
         raise InputError(f"within: expected 'sets' or 'recordings', got {within!r}")
