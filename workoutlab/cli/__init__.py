@@ -1,0 +1,34 @@
+"""The command line: ``workoutlab demo|ingest|info|train|evaluate|verify``."""
+
+import typer
+
+from workoutlab.cli import labs, models, tour
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="workoutlab",
+    help="Workout analytics on Dask: recordings in, personal networks and error figures out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(tour.demo)
+app.command()(labs.ingest)
+app.command()(labs.info)
+app.command()(models.train)
+app.command()(models.evaluate)
+app.command()(labs.verify)
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    """Workout analytics on Dask: recordings in, personal networks and error figures out."""
+    if version:
+        from workoutlab import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit

@@ -1,0 +1,192 @@
+"""Commands that train and judge networks: ``train`` and ``evaluate``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workoutlab.cli.console import JsonOption, LabOption, SchedulerOption, WorkersOption, running
+from workoutlab.errors import InputError
+
+if TYPE_CHECKING:
+    from workoutlab.recognition import Recipe
+    from workoutlab.signals import Windows
+
+__all__ = ["evaluate", "train"]
+
+
+class InputsChoice(StrEnum):
+    """What a window becomes."""
+
+    statistics = "statistics"
+    raw = "raw"
+
+
+class PerChoice(StrEnum):
+    """For whom a network is trained."""
+
+    user = "user"
+    all = "all"
+
+
+class ProtocolChoice(StrEnum):
+    """What is kept apart between training and test."""
+
+    set = "set"
+    session = "session"
+    person = "person"
+
+
+InputsOption = Annotated[
+    InputsChoice, typer.Option(help="Statistics of each window, or its raw samples.")
+]
+HiddenOption = Annotated[str, typer.Option(help="Units of the hidden layers, 250,50 say.")]
+EpochsOption = Annotated[int, typer.Option(min=1, help="How often training sees each window.")]
+PerOption = Annotated[PerChoice, typer.Option(help="One network a user, or one for all of them.")]
+LengthOption = Annotated[str, typer.Option(help="Length of a window, 8s or 500ms say.")]
+StepOption = Annotated[str, typer.Option(help="Time from one window to the next.")]
+TrimOption = Annotated[float, typer.Option(help="Share of a set left out at either end.")]
+RateOption = Annotated[
+    float | None,
+    typer.Option("--rate", help="Resample to this rate in Hz; needed if rates differ."),
+]
+UserOption = Annotated[list[str] | None, typer.Option("--user", help="Only this one; repeatable.")]
+DeviceOption = Annotated[
+    list[str] | None, typer.Option("--device", help="Only this one; repeatable.")
+]
+GroupOption = Annotated[
+    list[str] | None, typer.Option("--muscle-group", help="Only this one; repeatable.")
+]
+ExerciseOption = Annotated[
+    list[str] | None, typer.Option("--exercise", help="Only this one; repeatable.")
+]
+
+
+def train(  # noqa: PLR0913  one parameter an option
+    lab: LabOption,
+    per: PerOption = PerChoice.user,
+    name: Annotated[str, typer.Option(help="Name of the models in the lab.")] = "exercise",
+    inputs: InputsOption = InputsChoice.statistics,
+    hidden: HiddenOption = "250,50",
+    epochs: EpochsOption = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
+    length: LengthOption = "8s",
+    step: StepOption = "1s",
+    trim: TrimOption = 0.1,
+    rate: RateOption = None,
+    user: UserOption = None,
+    device: DeviceOption = None,
+    muscle_group: GroupOption = None,
+    exercise: ExerciseOption = None,
+    scheduler: SchedulerOption = None,
+    workers: WorkersOption = 0,
+    json: JsonOption = False,
+) -> None:
+    """Train a network for each person, in cohorts, and keep them in the lab.
+
+    A run that was cut off, or that is repeated after new recordings came, trains only those whose
+    network is missing or whose inputs changed. The exit status is 1 if anybody failed; everybody
+    else is trained nevertheless.
+    """
+    with running(json, scheduler=scheduler, workers=workers) as output:
+        from workoutlab import train as train_networks
+
+        windows = _plan(
+            lab,
+            length,
+            step,
+            trim,
+            rate,
+            users=user,
+            devices=device,
+            muscle_groups=muscle_group,
+            exercises=exercise,
+        )
+        result = train_networks(
+            windows,
+            _recipe(inputs, hidden, epochs=epochs, seed=seed),
+            per=per.value,
+            name=name,
+            progress=not json,
+        )
+        output.result(result, {"lab": lab, **result.as_dict()})
+        if not result.ok:
+            raise typer.Exit(1)
+
+
+def evaluate(  # noqa: PLR0913  one parameter an option
+    lab: LabOption,
+    protocol: Annotated[
+        ProtocolChoice, typer.Option(help="What is kept apart between training and test.")
+    ] = ProtocolChoice.set,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of splits by set.")] = 5,
+    per: PerOption = PerChoice.all,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a self-contained HTML report to this file.")
+    ] = None,
+    inputs: InputsOption = InputsChoice.statistics,
+    hidden: HiddenOption = "250,50",
+    epochs: EpochsOption = 10,
+    length: LengthOption = "8s",
+    step: StepOption = "1s",
+    trim: TrimOption = 0.1,
+    rate: RateOption = None,
+    user: UserOption = None,
+    device: DeviceOption = None,
+    muscle_group: GroupOption = None,
+    exercise: ExerciseOption = None,
+    scheduler: SchedulerOption = None,
+    workers: WorkersOption = 0,
+    json: JsonOption = False,
+) -> None:
+    """Measure how well exercises are recognised, on sets that the network never saw.
+
+    Whole sets, sessions or people are left out before windowing.
+    """
+    with running(json, scheduler=scheduler, workers=workers) as output:
+        from workoutlab import evaluate as evaluate_recipe
+
+        windows = _plan(
+            lab,
+            length,
+            step,
+            trim,
+            rate,
+            users=user,
+            devices=device,
+            muscle_groups=muscle_group,
+            exercises=exercise,
+        )
+        result = evaluate_recipe(
+            windows,
+            _recipe(inputs, hidden, epochs=epochs),
+            protocol=protocol.value,
+            per=per.value,
+            seeds=seeds,
+            progress=not json,
+        )
+        output.result(result, result.as_dict())
+        if report is not None:
+            output.say(f"Report: {result.save_html(report)}")
+
+
+def _plan(
+    lab: str, length: str, step: str, trim: float, rate: float | None, **filters: Any
+) -> "Windows":
+    from workoutlab import Lab, windows
+
+    chosen = {name: names for name, names in filters.items() if names}
+    opened = Lab(lab, create=False)
+    return windows(opened, length=length, step=step, trim=trim, rate_hz=rate, **chosen)
+
+
+def _recipe(inputs: InputsChoice, hidden: str, *, epochs: int, seed: int = 0) -> "Recipe":
+    from workoutlab import MLP, RawWindows, Recipe, Statistics
+
+    try:
+        units = [int(part) for part in hidden.split(",")]
+    except ValueError as error:
+        raise InputError(f"--hidden: expected units like 250,50, got {hidden!r}") from error
+    chosen = RawWindows() if inputs is InputsChoice.raw else Statistics()
+    return Recipe(chosen, MLP(*units), epochs=epochs, seed=seed)
