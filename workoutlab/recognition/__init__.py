@@ -1,17 +1,27 @@
 """Personal networks: splits, training, evaluation and what models know."""
 
 from workoutlab.recognition.cohorts import TrainResult, train
+from workoutlab.recognition.evaluation import evaluate
 from workoutlab.recognition.models import Models, PersonalNetwork
 from workoutlab.recognition.networks import MLP
 from workoutlab.recognition.people import EVERYONE
 from workoutlab.recognition.recipe import Recipe
+from workoutlab.recognition.results import Evaluation
+from workoutlab.recognition.scoring import Baseline
+from workoutlab.recognition.splits import Protocol, check_split, split
 
 __all__ = [
     "EVERYONE",
     "MLP",
+    "Baseline",
+    "Evaluation",
     "Models",
     "PersonalNetwork",
+    "Protocol",
     "Recipe",
     "TrainResult",
+    "check_split",
+    "evaluate",
+    "split",
     "train",
 ]

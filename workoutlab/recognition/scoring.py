@@ -1,0 +1,301 @@
+"""One task of an evaluation: read once, train for each split, score what was left out.
+
+A task returns counts, not predictions, so that what travels back does not grow with the number
+of windows.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from workoutlab.errors import InputError, TrainingError
+from workoutlab.recognition.engines import Engine, train_members
+from workoutlab.recognition.members import Member, balance_rows
+from workoutlab.recognition.metrics import Confusion, count_confusion, vote
+from workoutlab.recognition.randomness import make_key
+from workoutlab.recognition.recipe import Inputs, Recipe
+from workoutlab.recognition.results import NotScored
+from workoutlab.recognition.splits import Mask, Protocol, Split, list_singles, split
+from workoutlab.signals import Windows, compute
+
+__all__ = ["Baseline", "Job", "Score", "list_unsplit", "score", "timed"]
+
+Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.floating]]
+"""Turns inputs (window, input) into probabilities (window, class)."""
+
+_one_at_a_time = Lock()
+"""scikit-learn swaps the process's warning filters while it works, and threads that do so at the
+same time leave them wrong. An estimator that can use several cores does so by its ``n_jobs``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """A scikit-learn classifier in place of a network, under the same protocol.
+
+    Parameters
+    ----------
+    estimator
+        A classifier with ``predict_proba``; it is cloned, and seeded where it takes a
+        ``random_state``. One is fitted at a time in a process: give it ``n_jobs`` to use the
+        cores.
+    inputs
+        What a window becomes, ``Statistics()`` say. Those that are not known stay NaN; an estimator
+        that takes none goes into a pipeline behind an imputer.
+    balance
+        Windows of rare exercises are repeated this often at most; 1 repeats none.
+    seed
+        Decides the estimator's random numbers, for each person and split differently.
+
+    Raises
+    ------
+    InputError
+        If the estimator has no ``predict_proba``.
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import ExtraTreesClassifier
+    >>> from workoutlab.signals import Statistics
+    >>> Baseline(ExtraTreesClassifier(100), Statistics()).settings()["estimator"]
+    'ExtraTreesClassifier()'
+    """
+
+    estimator: Any
+    inputs: Inputs
+    balance: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not hasattr(self.estimator, "predict_proba") or not hasattr(self.estimator, "fit"):
+            raise InputError(
+                f"expected a Recipe, or a scikit-learn classifier with predict_proba, whose "
+                f"probabilities are averaged over a set; got {self.estimator!r}"
+            )
+
+    def settings(self) -> dict[str, object]:
+        """Return all settings, as JSON takes them."""
+        return {
+            "inputs": dict(self.inputs.settings()),
+            "estimator": repr(self.estimator),
+            "balance": self.balance,
+            "seed": self.seed,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What one task does.
+
+    Parameters
+    ----------
+    windows
+        The plan, of sets that have windows.
+    clock
+        Columns ``start_ns`` and ``stop_ns``, Unix time of each set in ns, NA where not known.
+    protocol
+        How the sets are split.
+    recipe
+        What is trained.
+    engine
+        By which engine.
+    user
+        The person whose model it is; empty for a model of all.
+    fold
+        The one split to do; all of them where empty.
+    """
+
+    windows: Windows
+    clock: pd.DataFrame
+    protocol: Protocol
+    recipe: Recipe | Baseline
+    engine: str | Engine = "auto"
+    user: str = ""
+    fold: str = ""
+
+    @cached_property
+    def segments(self) -> pd.DataFrame:
+        """The plan's segments with their clock, as splits take them."""
+        return timed(self.windows.segments, self.clock)
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the exercises, sorted."""
+        return tuple(sorted(self.windows.segments["exercise"].unique()))
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """What a model did on what its split left out.
+
+    Parameters
+    ----------
+    user
+        The person, empty for all.
+    split
+        Name of the split.
+    windows, sets
+        Confusions over the classes of the job.
+    train_windows, train_sets
+        What was learned from.
+    unseen
+        Exercises that were tested but not in the training part.
+    """
+
+    user: str
+    split: str
+    windows: Confusion
+    sets: Confusion
+    train_windows: int
+    train_sets: int
+    unseen: tuple[str, ...]
+
+
+def score(job: Job) -> list[Score | NotScored]:
+    """Train and score the model of each split.
+
+    Balancing and standardising know the training part alone. A model has outputs for the
+    exercises of its training part only, so an exercise that it never saw is always an error.
+
+    Parameters
+    ----------
+    job
+        What to do.
+
+    Returns
+    -------
+    list of Score or NotScored
+        A score for each split, or why there is none; for a person also what could not be split.
+    """
+    splits = [part for part in split(job.segments, job.protocol) if job.fold in ("", part.name)]
+    unscored = list_unsplit(job.segments, job.protocol, job.user) if job.user else []
+    if not splits:
+        return [*unscored]
+    bench = _Bench(job, compute(job.windows, job.recipe.inputs))
+    members = [bench.make_member(part) for part in splits]
+    models = _train(members, job.recipe, job.engine)
+    return [
+        *unscored,
+        *(bench.score(part, model) for part, model in zip(splits, models, strict=True)),
+    ]
+
+
+def list_unsplit(segments: pd.DataFrame, protocol: Protocol, user: str = "") -> list[NotScored]:
+    """List the sets that no split of the protocol tests, and why.
+
+    Parameters
+    ----------
+    segments
+        Of one person, or of all, as in :func:`~workoutlab.recognition.splits.split`.
+    protocol
+        How they are split.
+    user
+        The person; without one, they are listed by exercise.
+    """
+    if protocol.by != "set":
+        keys = segments["user"] if protocol.by == "person" else segments["session"]
+        if keys.nunique() > 1:
+            return []
+        reason = f"there is one known {protocol.by} only: nothing to train on"
+        return [NotScored(user, len(segments), reason)]
+    single = segments[segments["exercise"].isin(list_singles(segments))]
+    reason = "the only set of its exercise, kept for training"
+    if user:
+        return [NotScored(user, len(single), reason)] if len(single) else []
+    return [
+        NotScored(str(name), int(sets), reason)
+        for name, sets in single.groupby("exercise").size().items()
+    ]
+
+
+def timed(segments: pd.DataFrame, clock: pd.DataFrame) -> pd.DataFrame:
+    """Put the clock of each segment beside it."""
+    return segments.reset_index(drop=True).join(clock.reset_index(drop=True))
+
+
+class _Bench:
+    """Inputs and targets of a job, cut by its splits."""
+
+    def __init__(self, job: Job, inputs: npt.NDArray[np.float32]) -> None:
+        segments = job.windows.segments
+        self.job, self.inputs = job, inputs
+        self.labels = np.searchsorted(job.classes, segments["exercise"].to_numpy(dtype=str))
+        self.segment = np.repeat(np.arange(len(segments)), segments["count"])
+        self.targets = self.labels[self.segment]
+
+    def make_member(self, split: Split) -> Member:
+        """Return the training part, its classes numbered without gaps."""
+        part = self._find(split.train)
+        seen, targets = np.unique(self.targets[part], return_inverse=True)
+        key = make_key(self.job.recipe.seed, self.job.user, split.name, split.seed)
+        return Member(
+            key=f"{self.job.user} {split.name}".strip(),
+            inputs=self.inputs[part],
+            targets=targets,
+            classes=len(seen),
+            seed=key[0],
+        )
+
+    def score(self, split: Split, model: Predict | TrainingError) -> Score | NotScored:
+        """Count what the model says of the test part against what was done."""
+        if isinstance(model, TrainingError):
+            who = self.job.user or split.name
+            return NotScored(who, int(split.test.sum()), str(model))
+        part, seen = self._find(split.test), np.unique(self.labels[split.train])
+        probabilities = np.zeros((len(part), len(self.job.classes)))
+        probabilities[:, seen] = model(self.inputs[part])
+        tested, means = vote(probabilities, self.segment[part])
+        unseen = np.setdiff1d(self.labels[split.test], seen)
+        return Score(
+            user=self.job.user,
+            split=split.name,
+            windows=self._count(self.targets[part], probabilities),
+            sets=self._count(self.labels[tested], means),
+            train_windows=len(self._find(split.train)),
+            train_sets=int(split.train.sum()),
+            unseen=tuple(self.job.classes[label] for label in unseen),
+        )
+
+    def _find(self, side: Mask) -> npt.NDArray[np.int64]:
+        return np.flatnonzero(side[self.segment])
+
+    def _count(self, truth: npt.NDArray[np.int64], chances: npt.NDArray[np.floating]) -> Confusion:
+        return count_confusion(truth, chances.argmax(axis=1), self.job.classes)
+
+
+def _train(
+    members: Sequence[Member], recipe: Recipe | Baseline, engine: str | Engine
+) -> list[Predict | TrainingError]:
+    if isinstance(recipe, Baseline):
+        return [_fit_estimator(member, recipe) for member in members]
+    return [
+        outcome if isinstance(outcome, TrainingError) else outcome.network.predict
+        for outcome in train_members(members, recipe, engine)
+    ]
+
+
+def _fit_estimator(member: Member, baseline: Baseline) -> Predict | TrainingError:
+    from sklearn.base import clone
+
+    if member.classes < 2:
+        return TrainingError(f"{member.key}: {len(member.inputs)} windows of one exercise")
+    estimator = clone(baseline.estimator)
+    if "random_state" in estimator.get_params(deep=False):
+        estimator.set_params(random_state=member.seed % 2**32)
+    rows = balance_rows(member.targets, baseline.balance)
+    try:
+        with _one_at_a_time:
+            estimator.fit(member.inputs[rows], member.targets[rows])
+    except ValueError as error:  # scikit-learn's way to refuse data
+        return TrainingError(f"{member.key}: {error}")
+
+    def predict(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.floating]:
+        with _one_at_a_time:
+            chances: npt.NDArray[np.floating] = estimator.predict_proba(inputs)
+        return chances
+
+    return predict
