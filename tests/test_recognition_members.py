@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from workoutlab.errors import InputError
 from workoutlab.recognition.members import Member, balance_rows, prepare_member
 from workoutlab.recognition.networks import MLP
 from workoutlab.recognition.recipe import Recipe
+from workoutlab.signals import RawWindows
 
 
 class Given:
@@ -82,9 +85,14 @@ def test_recipe__refuses_inputs_that_are_none():
         Recipe("raw")
 
 
-def test_recipe__is_known_by_its_settings():
-    import json
+def test_recipe__standardises_all_but_raw_windows():
+    assert Recipe(Given()).settings()["standardize"] is True
+    assert Recipe(RawWindows()).settings()["standardize"] is False
+    assert Recipe(RawWindows(), standardize=True).standardize
+    assert not Recipe(Given(), standardize=False).standardize
 
+
+def test_recipe__is_known_by_its_settings():
     recipe = Recipe(Given(), MLP(5))
     assert json.loads(json.dumps(recipe.settings())) == recipe.settings()
     assert recipe.digest() == Recipe(Given(), MLP(5)).digest()

@@ -23,21 +23,18 @@ EVERYONE: Final = "*"
 
 _DECISIVE: Final = (
     "kernels",
-    "signals",
-    *(
-        f"recognition/{name}.py"
-        for name in (
-            "randomness",
-            "networks",
-            "members",
-            "people",
-            "firstlayer",
-            "separate",
-            "stacked",
-        )
-    ),
+    "signals/grid.py",
+    "signals/inputs.py",
+    "signals/windows.py",
+    "recognition/randomness.py",
+    "recognition/networks.py",
+    "recognition/members.py",
+    "recognition/people.py",
+    "recognition/firstlayer.py",
+    "recognition/separate.py",
+    "recognition/stacked.py",
 )
-"""The code that decides what a network becomes."""
+"""The code that decides what a network becomes. Which segments there are shows in the plan."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from workoutlab.errors import InputError
 from workoutlab.recognition.networks import MLP
-from workoutlab.signals import Inputs
+from workoutlab.signals import Inputs, RawWindows
 
 __all__ = ["Inputs", "Recipe"]
 
@@ -19,7 +19,7 @@ class _Training:
     momentum: float = 0.9
     weight_decay: float = 0.0
     balance: int = 10
-    standardize: bool = True
+    standardize: bool | None = None
     seed: int = 0
 
 
@@ -48,7 +48,8 @@ class Recipe(_Training):
     standardize
         Whether each input is shifted and scaled to mean 0 and standard deviation 1 on the
         training windows. An input that is not known (NaN) then counts as the mean; without it,
-        such an input is an error.
+        such an input is an error. By default all but raw windows are: these are of one unit
+        already, and were recognised worse when each sample was scaled by itself.
     seed
         Decides initial weights, order of windows and dropped units, for each person differently.
 
@@ -84,6 +85,9 @@ class Recipe(_Training):
         _check("rate", self.rate, above=0)
         _check("momentum", self.momentum, low=0, below=1)
         _check("weight_decay", self.weight_decay, low=0)
+        if self.standardize is None:
+            standardize = not isinstance(self.inputs, RawWindows)
+            object.__setattr__(self, "standardize", standardize)  # the dataclass is frozen
 
     def settings(self) -> dict[str, object]:
         """Return all settings, as JSON takes them."""
