@@ -96,7 +96,7 @@ def _flip(file: Path, bit: int) -> None:
 def test_verify__finds_a_flipped_bit_in_any_file(whole: Path, copy: Path, kind: str) -> None:
     files = sorted((copy / kind).iterdir())
     rng = random.Random(0)
-    for turn in range(600 if FULL else 4):
+    for turn in range(100 if FULL else 4):
         file = rng.choice(files)
         _flip(file, rng.randrange(8 * file.stat().st_size))
         # A fresh folder for each: a process keeps an open lab's snapshots in memory.
@@ -190,7 +190,7 @@ def test_verify__finds_a_lost_table(copy: Path) -> None:
     lab = Lab(copy)
     lab.transact(lambda root: root.__delitem__("sets"), "lose")
     assert any("sets: it is missing" in str(problem) for problem in lab.verify().problems)
-    with pytest.raises(DamagedLabError, match="table sets"):
+    with pytest.raises(DamagedLabError, match="the group sets cannot be read"):
         lab.table("sets")
 
 

@@ -20,13 +20,21 @@ from zarr.core.sync import sync  # the one way to wait for zarr's own event loop
 from workoutlab.store import layout
 from workoutlab.store.failures import reading
 
-__all__ = ["append_arrays", "create_array", "open_array", "open_arrays", "read_arrays", "whole"]
+__all__ = [
+    "append_arrays",
+    "create_array",
+    "open_array",
+    "open_arrays",
+    "open_group",
+    "read_arrays",
+    "whole",
+]
 
 Array = zarr.Array[Any]
 
 _STORES_KEPT = 16
-_kept: OrderedDict[int, tuple[Store, dict[str, Array]]] = OrderedDict()
-"""Open arrays by the id of their store, which is kept with them, so that no other takes its id."""
+_kept: OrderedDict[int, tuple[Store, dict[str, Any]]] = OrderedDict()
+"""Open groups and arrays by the id of their store, which is kept, so that no other takes its id."""
 _keeping = Lock()
 
 
@@ -82,7 +90,26 @@ def open_arrays(group: zarr.Group, names: Sequence[str]) -> list[Array]:
     return [found[name] if name in found else known[f"{group.path}/{name}"] for name in names]
 
 
-def _known(store: Store) -> dict[str, Array]:
+def open_group(group: zarr.Group, name: str) -> zarr.Group:
+    """Open the group `name` of `group`; that of a snapshot is opened once.
+
+    Raises
+    ------
+    DamagedLabError
+        If it is missing or its metadata cannot be read.
+    """
+    known, path = _known(group.store), f"{group.path}/{name}".lstrip("/")
+    if path not in known:
+        with reading(f"the group {path}"):
+            found = group[name]
+            if not isinstance(found, zarr.Group):
+                raise TypeError("it is an array")
+            known[path] = found
+    opened: zarr.Group = known[path]
+    return opened
+
+
+def _known(store: Store) -> dict[str, Any]:
     if not isinstance(store, IcechunkStore) or not store.session.read_only:
         return {}
     with _keeping:

@@ -80,11 +80,11 @@ def lock(folder: Path) -> Iterator[None]:
     Raises
     ------
     LabError
-        If another process holds it for ten minutes.
+        If another process holds it for ten minutes, or the folder cannot be written.
     """
+    held = filelock.FileLock(folder / _LOCK, timeout=_PATIENCE_S, poll_interval=0.005)
     try:
-        with filelock.FileLock(folder / _LOCK, timeout=_PATIENCE_S, poll_interval=0.005):
-            yield
+        held.acquire()
     except filelock.Timeout as error:
         raise LabError(
             f"another process has been writing to the lab at {folder} for {_PATIENCE_S:.0f} s; "
@@ -92,6 +92,10 @@ def lock(folder: Path) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise LabError(f"the lab at {folder} cannot be written: {error}") from error
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def sync(folder: Path) -> None:

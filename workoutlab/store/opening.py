@@ -12,6 +12,7 @@ import zarr
 from workoutlab.errors import LabError, LabNotFoundError
 from workoutlab.store import disk, layout, recordings
 from workoutlab.store.address import Address
+from workoutlab.store.failures import reason
 from workoutlab.store.repository import BRANCH, Repository
 from workoutlab.store.seals import seal
 
@@ -61,7 +62,7 @@ def _memory_or_bucket(address: Address, *, create: bool) -> icechunk.Storage:
                 raise LabNotFoundError(_missing(address))
             _finish(repository)
     except icechunk.IcechunkError as error:
-        raise LabError(f"the lab at {address.url} cannot be reached: {error}") from error
+        raise LabError(f"the lab at {address.url} cannot be reached: {reason(error)}") from error
     return storage
 
 

@@ -12,9 +12,8 @@ import zarr
 from workoutlab.recording import LabelledSet, Recording
 from workoutlab.schema import QUANTITIES, RECORDINGS, SETS
 from workoutlab.store import layout, ragged, tables
-from workoutlab.store.arrays import open_array
+from workoutlab.store.arrays import open_array, open_group
 from workoutlab.store.digests import DigestIndex
-from workoutlab.store.failures import reading
 
 __all__ = ["AppendResult", "Outcome", "append", "create", "load", "open_samples", "rows_of"]
 
@@ -86,11 +85,7 @@ def create(root: zarr.Group) -> None:
 
 def open_samples(root: zarr.Group) -> zarr.Group:
     """Open the group of the ragged arrays of samples."""
-    with reading("the group of samples"):
-        samples = root[layout.SAMPLES]
-        if not isinstance(samples, zarr.Group):
-            raise TypeError("it is an array")
-        return samples
+    return open_group(root, layout.SAMPLES)
 
 
 def append(

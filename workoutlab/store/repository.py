@@ -24,7 +24,7 @@ from workoutlab.errors import LabError, SnapshotNotFoundError
 from workoutlab.store import disk, layout
 from workoutlab.store.address import Address
 from workoutlab.store.digests import DigestIndex
-from workoutlab.store.failures import reading
+from workoutlab.store.failures import reading, reason
 from workoutlab.store.seals import drop_seals, seal
 
 __all__ = ["BRANCH", "ERASURE", "Repository", "Snapshot"]
@@ -148,7 +148,8 @@ class Repository:
             If one cannot be read.
         """
         with reading(f"the history of the lab at {self.address.url}"):
-            for info in self.icechunk.ancestry(branch=BRANCH):
+            # Opened anew: an erasure rewrites the newest snapshot, which may be cached here.
+            for info in self._open().ancestry(branch=BRANCH):
                 if info.parent_id is not None:
                     yield Snapshot(info.id, info.written_at, info.message)
 
@@ -201,7 +202,7 @@ class Repository:
                     time.sleep(random.uniform(0, min(0.02 * 2**attempt, _LONGEST_BACKOFF_S)))
                 except icechunk.IcechunkError as error:
                     raise LabError(
-                        f"nothing was stored in the lab at {self.address.url}: {error}"
+                        f"nothing was stored in the lab at {self.address.url}: {reason(error)}"
                     ) from error
         raise LabError(
             f"nothing was stored in the lab at {self.address.url}: other writers were faster "

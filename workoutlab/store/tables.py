@@ -20,10 +20,10 @@ from workoutlab.store.arrays import (
     create_array,
     open_array,
     open_arrays,
+    open_group,
     read_arrays,
     whole,
 )
-from workoutlab.store.failures import reading
 
 __all__ = [
     "KIND",
@@ -85,11 +85,10 @@ def open_table(group: zarr.Group, name: str) -> zarr.Group:
     DamagedLabError
         If it is missing or is no table.
     """
-    with reading(f"table {name}"):
-        home = group[name]
-        if not isinstance(home, zarr.Group) or home.attrs.get("kind") != KIND:
-            raise TypeError("it is not a table")
-        return home
+    home = open_group(group, name)
+    if home.attrs.get("kind") != KIND:
+        raise DamagedLabError(f"table {name} has lost its attributes; restore the lab from a copy")
+    return home
 
 
 def column_names(home: zarr.Group) -> list[str]:
@@ -121,8 +120,9 @@ def append(group: zarr.Group, table: Table, rows: Mapping[str, Any]) -> int:
     home = open_table(group, table.name)
     first = _length(home, table)
     encoded = {name: _encode(rows[name], column) for name, column in table.columns.items()}
-    if len(next(iter(encoded.values()))):
+    if added := len(next(iter(encoded.values()))):
         append_arrays(home, encoded)
+        _check_lengths(home, table, list(encoded), expected=first + added)
     return first
 
 
@@ -208,14 +208,15 @@ def read(
     return pd.DataFrame(frame, index=pd.Index(index, dtype="int64"), columns=names)
 
 
-def _check_lengths(home: zarr.Group, table: Table, names: Sequence[str]) -> None:
-    """Refuse columns of different length; two others are looked at beside those asked for."""
+def _check_lengths(
+    home: zarr.Group, table: Table, names: Sequence[str], expected: int | None = None
+) -> None:
+    """Refuse columns of different length; two others are looked at beside those named."""
     declared = list(table.columns)
     seen = list(dict.fromkeys([*names, declared[0], declared[-1]]))
-    lengths = {
-        name: int(array.shape[0]) for name, array in zip(seen, open_arrays(home, seen), strict=True)
-    }
-    if len(set(lengths.values())) > 1:
+    arrays = zip(seen, open_arrays(home, seen), strict=True)
+    lengths = {name: int(array.shape[0]) for name, array in arrays}
+    if set(lengths.values()) != {lengths[seen[0]] if expected is None else expected}:
         raise DamagedLabError(
             f"table {table.name} has columns of different length, {lengths}; "
             "restore the lab from a copy"
