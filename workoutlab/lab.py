@@ -26,15 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import zarr
 
-__all__ = [
-    "AppendResult",
-    "EraseResult",
-    "Lab",
-    "LabInfo",
-    "Outcome",
-    "Problem",
-    "VerifyResult",
-]
+__all__ = ["AppendResult", "EraseResult", "Lab", "LabInfo", "Outcome", "Problem", "VerifyResult"]
 
 Result = TypeVar("Result")
 

@@ -271,7 +271,7 @@ def _pieces(
             facts = dict(zip(columns, values, strict=True))
             if facts.get("user", "somebody") == "":
                 continue
-            counts.models += 1
+            counts.models += owns
             if owns and (problem := _piece(parent, facts)):
                 yield Problem(f"{home.path} row {row}", problem, str(facts.get("user", "")))
 
