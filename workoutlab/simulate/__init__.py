@@ -1,0 +1,35 @@
+"""Simulated people whose recordings come with the whole truth.
+
+:func:`simulate` gives people who train with their own style, tire, progress and sometimes do
+other than planned, and the recordings of a sensor on their wrist, with known sets, repetitions,
+plans and groups. All of it is made up: recordings say so (``simulated``), and figures on them
+say nothing about real people.
+"""
+
+from workoutlab.simulate.exercises import EXERCISES, Exercise
+from workoutlab.simulate.people import GROUPS, Group, Person, Style, make_person
+from workoutlab.simulate.plans import Effort, PlannedSet, frame_plan, plan_session
+from workoutlab.simulate.sensors import PERFECT, WATCH, Sensor
+from workoutlab.simulate.sessions import SimulatedSession, record_session
+from workoutlab.simulate.simulation import Simulation, simulate
+
+__all__ = [
+    "EXERCISES",
+    "GROUPS",
+    "PERFECT",
+    "WATCH",
+    "Effort",
+    "Exercise",
+    "Group",
+    "Person",
+    "PlannedSet",
+    "Sensor",
+    "SimulatedSession",
+    "Simulation",
+    "Style",
+    "frame_plan",
+    "make_person",
+    "plan_session",
+    "record_session",
+    "simulate",
+]
