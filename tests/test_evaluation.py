@@ -255,7 +255,7 @@ def test_evaluate__each_person_has_a_model_of_their_own() -> None:
     assert {(person.folds, person.sets, person.exercises) for person in result.people} == {
         (3, 9, 3)
     }
-    assert [(fold.fold, fold.people, fold.sets) for fold in result.folds] == [
+    assert [(fold.fold, fold.models, fold.sets) for fold in result.folds] == [
         (f"seed {n}", 2, 6) for n in range(3)
     ]
     assert result.per_person["set_error_percent"].tolist() == [0, 0]

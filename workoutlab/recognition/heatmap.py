@@ -12,7 +12,7 @@ _CELL: Final = 32
 _LETTER: Final = 6.6
 """Width in px of an average letter of the labels, 12 px high; rather more than less."""
 
-_LONGEST: Final = 28
+_LONGEST: Final = 34
 _Colour = tuple[int, int, int]
 _NEVER: Final[_Colour] = (247, 247, 247)
 _RIGHT: Final[_Colour] = (8, 81, 156)

@@ -37,7 +37,7 @@ th, td { padding: 0.2rem 0.6rem; text-align: right; border-bottom: 1px solid #e2
   white-space: nowrap; }
 th { border-bottom: 1px solid #888; font-weight: 600; }
 th:first-child, td:first-child { text-align: left; }
-td.text { text-align: left; white-space: normal; min-width: 12rem; }
+th.text, td.text { text-align: left; white-space: normal; min-width: 12rem; }
 dl { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: 0.15rem 1rem; }
 dt { color: #555; }
 dd { margin: 0; }
@@ -179,12 +179,12 @@ def _render_classes(evaluation: "Evaluation") -> str:
 
 
 def _render_folds(folds: "Sequence[Fold]") -> str:
-    header = ["Fold", "people", "training sets", "sets", "error %", "windows", "error %"]
+    header = ["Fold", "models", "training sets", "sets", "error %", "windows", "error %"]
     header += ["macro-F1", "not in training"]
     rows = [
         [
             fold.fold,
-            f"{fold.people:,}",
+            f"{fold.models:,}",
             f"{fold.train_sets:,}",
             f"{fold.sets:,}",
             _format(fold.set_error_percent, ".1f"),
@@ -250,15 +250,13 @@ def _render_source(evaluation: "Evaluation") -> str:
 def _render_table(
     header: Sequence[str], rows: Iterable[Sequence[str]], *, prose_at: int | None = None
 ) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in header)
+    kinds = ["" if place != prose_at else ' class="text"' for place in range(len(header))]
+    head = "".join(
+        f"<th{kind}>{escape(name)}</th>" for kind, name in zip(kinds, header, strict=True)
+    )
     body = "".join(
         "<tr>"
-        + "".join(
-            f'<td class="text">{escape(cell)}</td>'
-            if place == prose_at
-            else f"<td>{escape(cell)}</td>"
-            for place, cell in enumerate(row)
-        )
+        + "".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, row, strict=True))
         + "</tr>"
         for row in rows
     )

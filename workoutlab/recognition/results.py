@@ -57,14 +57,14 @@ class Level:
 
 @dataclass(frozen=True)
 class Fold:
-    """One split, over everybody who was scored in it.
+    """One split, over all models that were scored in it.
 
     Parameters
     ----------
     fold
         The split's name: ``"seed 3"``, or the session, person or group that was left out.
-    people
-        Number of people, or 1 for a model of all.
+    models
+        Number of models: of people, or 1 of all.
     train_sets, train_windows
         What was learned from.
     sets, windows
@@ -77,7 +77,7 @@ class Fold:
     """
 
     fold: str
-    people: int
+    models: int
     train_sets: int
     train_windows: int
     sets: int

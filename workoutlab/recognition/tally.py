@@ -23,14 +23,14 @@ class _Pool:
 
     windows: Confusion
     sets: Confusion
-    people: int = 0
+    models: int = 0
     train_windows: int = 0
     train_sets: int = 0
     unseen: set[str] = field(default_factory=set)
 
     def add(self, score: Score, windows: Confusion, sets: Confusion) -> None:
         self.windows, self.sets = self.windows + windows, self.sets + sets
-        self.people += 1
+        self.models += 1
         self.train_windows += score.train_windows
         self.train_sets += score.train_sets
         self.unseen.update(score.unseen)
@@ -38,7 +38,7 @@ class _Pool:
     def conclude(self, name: str) -> Fold:
         return Fold(
             fold=name,
-            people=self.people,
+            models=self.models,
             train_sets=self.train_sets,
             train_windows=self.train_windows,
             sets=self.sets.total,
@@ -113,7 +113,7 @@ class Tally:
     @property
     def empty(self) -> bool:
         """Whether nothing was scored."""
-        return not self._total.people
+        return not self._total.models
 
     @property
     def not_scored(self) -> tuple[NotScored, ...]:
