@@ -10,7 +10,7 @@ from workoutlab.cli.console import JsonOption, LabOption, SchedulerOption, Worke
 from workoutlab.errors import InputError
 
 if TYPE_CHECKING:
-    from workoutlab.recognition import Recipe
+    from workoutlab.recognition import Baseline, Recipe
     from workoutlab.signals import Windows
 
 __all__ = ["evaluate", "train"]
@@ -23,19 +23,18 @@ class InputsChoice(StrEnum):
     raw = "raw"
 
 
+class ModelChoice(StrEnum):
+    """What recognises."""
+
+    network = "network"
+    forest = "forest"
+
+
 class PerChoice(StrEnum):
     """For whom a network is trained."""
 
     user = "user"
     all = "all"
-
-
-class ProtocolChoice(StrEnum):
-    """What is kept apart between training and test."""
-
-    set = "set"
-    session = "session"
-    person = "person"
 
 
 InputsOption = Annotated[
@@ -118,10 +117,13 @@ def train(  # noqa: PLR0913  one parameter an option
 def evaluate(  # noqa: PLR0913  one parameter an option
     lab: LabOption,
     protocol: Annotated[
-        ProtocolChoice, typer.Option(help="What is kept apart between training and test.")
-    ] = ProtocolChoice.set,
+        str, typer.Option(help="What is left out: set, session or person.")
+    ] = "set",
     seeds: Annotated[int, typer.Option(min=1, help="Number of splits by set.")] = 5,
     per: PerOption = PerChoice.all,
+    model: Annotated[
+        ModelChoice, typer.Option(help="A network, or scikit-learn's extra trees to compare.")
+    ] = ModelChoice.network,
     report: Annotated[
         Path | None, typer.Option(help="Write a self-contained HTML report to this file.")
     ] = None,
@@ -158,10 +160,11 @@ def evaluate(  # noqa: PLR0913  one parameter an option
             muscle_groups=muscle_group,
             exercises=exercise,
         )
+        recipe = _recipe(inputs, hidden, epochs=epochs)
         result = evaluate_recipe(
             windows,
-            _recipe(inputs, hidden, epochs=epochs),
-            protocol=protocol.value,
+            recipe if model is ModelChoice.network else _forest(recipe),
+            protocol=protocol,
             per=per.value,
             seeds=seeds,
             progress=not json,
@@ -190,3 +193,11 @@ def _recipe(inputs: InputsChoice, hidden: str, *, epochs: int, seed: int = 0) ->
         raise InputError(f"--hidden: expected units like 250,50, got {hidden!r}") from error
     chosen = RawWindows() if inputs is InputsChoice.raw else Statistics()
     return Recipe(chosen, MLP(*units), epochs=epochs, seed=seed)
+
+
+def _forest(recipe: "Recipe") -> "Baseline":
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    from workoutlab.recognition import Baseline
+
+    return Baseline(ExtraTreesClassifier(300, n_jobs=-1), recipe.inputs)
