@@ -1,11 +1,13 @@
 """A lab in a folder and in memory: what goes in comes out, once, at every snapshot."""
 
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import filelock
 import icechunk
 import numpy as np
 import pandas as pd
@@ -26,7 +28,7 @@ from workoutlab.errors import (
 from workoutlab.lab import Lab
 from workoutlab.recording import LabelledSet, Recording
 from workoutlab.schema import TABLES
-from workoutlab.store import layout, tables
+from workoutlab.store import disk, layout, tables
 
 CHUNK = layout.SAMPLES_PER_CHUNK
 
@@ -135,8 +137,6 @@ def test_append__sees_what_another_lab_object_stored(tmp_path: Path) -> None:
 
 
 def test_append__finds_duplicates_in_a_restored_copy(tmp_path: Path) -> None:
-    import shutil
-
     lab = Lab(tmp_path / "lab")
     lab.append([make(0)])
     shutil.copytree(tmp_path / "lab", tmp_path / "copy")
@@ -259,6 +259,14 @@ def test_transact__commits_whole_or_not_at_all(lab: Lab) -> None:
 def test_transact__refuses_to_nest(lab: Lab) -> None:
     with pytest.raises(LabError, match="cannot begin inside another"):
         lab.transact(lambda _: lab.append([make(0)]), "outer")
+    assert lab.append([make(0)]).stored == 1
+
+
+def test_transact__says_who_is_in_the_way(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "_PATIENCE_S", 0.05)
+    other = filelock.FileLock(Path(lab.url) / ".lock")
+    with other, pytest.raises(LabError, match="another process has been writing"):
+        lab.append([make(0)])
     assert lab.append([make(0)]).stored == 1
 
 

@@ -71,6 +71,7 @@ def test_append__on_s3_reads_back_what_came(server: dict[str, Any], url: str) ->
     before = lab.snapshot
     assert lab.append(recordings).stored == 2
     assert lab.append(recordings).stored == 0
+    assert "nothing" not in f"{lab!r} {lab._address!r}"  # the secret key
     reader = pickle.loads(pickle.dumps(_apart(url, server)))
     assert all(same(reader.recording(row), each) for row, each in enumerate(recordings))
     assert lab.at(before).table("recordings").empty
