@@ -2,6 +2,7 @@
 
 import json
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -278,22 +279,32 @@ def test_train__refuses_what_cannot_mean_anything(lab):
 
 
 @pytest.mark.parametrize(
-    ("counts", "most", "expected"),
+    ("counts", "most", "windows", "expected"),
     [
-        ([10, 10, 10, 10], 3, [3, 1]),
-        ([10, 0, 0, 10], 10, [4]),
-        ([0, 0], None, [2]),
-        ([], None, []),
-        ([10] * 200, None, [3] * 66 + [2]),
+        ([10, 10, 10, 10], 3, 1000, [3, 1]),
+        ([10, 0, 0, 10], 10, 1000, [4]),
+        ([0, 0], 5, 1000, [2]),
+        ([], 5, 1000, []),
+        ([30, 30, 30, 300, 10], 100, 100, [3, 1, 1]),
     ],
 )
-def test_group__bounds_people_and_work(counts, most, expected, monkeypatch):
+def test_group__bounds_people_and_windows(counts, most, windows, expected):
+    people = [SimpleNamespace(windows=range(count)) for count in counts]
+    assert [len(part) for part in cohorts._group(people, most, windows)] == expected
+
+
+@pytest.mark.parametrize(
+    ("people", "network", "expected"),
+    [
+        (100, MLP(250, 50), [2, 12]),  # half a second a person
+        (100, MLP(10), [32]),
+        (100_000, MLP(250, 50), [32]),
+    ],
+)
+def test_train__makes_cohorts_worth_their_commit(people, network, expected, monkeypatch):
     monkeypatch.setattr(cohorts, "_count_threads", lambda: 2)
-    people = [type("Somebody", (), {"windows": range(count)}) for count in counts]
-    assert [len(part) for part in cohorts._group(people, most, 400)] == expected
-
-
-def test_group__keeps_to_memory(monkeypatch):
-    monkeypatch.setattr(cohorts, "_MOST_BYTES", 1000)
-    people = [type("Somebody", (), {"windows": range(count)}) for count in (30, 30, 30, 300, 10)]
-    assert [len(part) for part in cohorts._group(people, 100, 10)] == [3, 1, 1]
+    everyone = [SimpleNamespace(windows=range(600))] * people
+    recipe = Recipe(RawWindows(), network, epochs=20)
+    room = cohorts._share_work(everyone, recipe, 1200)
+    parts = cohorts._group(everyone, cohorts._MOST_PEOPLE, room)
+    assert expected[0] <= len(parts[0]) <= expected[-1]

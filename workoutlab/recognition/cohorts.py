@@ -16,6 +16,7 @@ from workoutlab.errors import InputError, LabError, WorkoutlabError
 from workoutlab.recognition.engines import Engine, Trained, choose_engine, train_members
 from workoutlab.recognition.members import Member
 from workoutlab.recognition.models import append_networks, read_digests
+from workoutlab.recognition.networks import count_weights
 from workoutlab.recognition.people import (
     Person,
     describe_plan,
@@ -30,6 +31,8 @@ __all__ = ["Cohort", "TrainResult", "train", "train_cohort"]
 
 _COHORTS_PER_THREAD: Final = 32
 """So many that a lost worker or a killed run repeats little, and threads end together."""
+_LEAST_WORK: Final = 4e10
+"""Of a cohort, weights times windows gone through: a second or two, many times a commit."""
 _MOST_PEOPLE: Final = 32
 _MOST_BYTES: Final = 256 * 2**20
 """Of the inputs of a cohort, all of which are in memory at a time."""
@@ -191,8 +194,11 @@ def train(
     people = find_people(windows, recipe, per)
     known, seen = read_digests(lab.root(), name)
     changed = [person for person in people if known.get(person.user) != person.digest]
-    bytes_each = 4 * len(recipe.inputs.names(windows.length))
-    parts = _group(changed, size, bytes_each)
+    inputs = len(recipe.inputs.names(windows.length))
+    room = _MOST_BYTES // (4 * inputs)
+    if size is None:
+        room = min(room, _share_work(changed, recipe, inputs))
+    parts = _group(changed, size or _MOST_PEOPLE, room)
     tasks = [Cohort(part, recipe, name, engine, seen) for part in parts]
     show = running.get("progress", True)
     trained, failed = _run(tasks, len(people), len(people) - len(changed), show)
@@ -215,13 +221,16 @@ def _check_reachable(url: str) -> None:
         )
 
 
-def _group(people: Sequence[Person], most: int | None, window_bytes: int) -> list[list[Person]]:
-    """Part people into cohorts in memory's bounds: `most` people each, or about the same work."""
-    windows = _MOST_BYTES // window_bytes
-    if most is None:
-        tasks = _count_threads() * _COHORTS_PER_THREAD
-        most = _MOST_PEOPLE
-        windows = min(windows, -(-sum(len(person.windows) for person in people) // tasks))
+def _share_work(people: Sequence[Person], recipe: Recipe, inputs: int) -> int:
+    """Return how many windows a cohort has, so that tasks are many and none is mostly a commit."""
+    work = recipe.epochs * count_weights(recipe.network.sizes(inputs, classes=2))
+    total = sum(len(person.windows) for person in people)
+    fair = -(-total // (_count_threads() * _COHORTS_PER_THREAD))
+    return max(fair, round(_LEAST_WORK / work))
+
+
+def _group(people: Sequence[Person], most: int, windows: int) -> list[list[Person]]:
+    """Part people into cohorts of so many people and windows at most, one person at least."""
     cohorts: list[list[Person]] = []
     room = 0
     for person in people:
@@ -278,7 +287,7 @@ def train_cohort(cohort: Cohort) -> dict[str, str]:
         Who could not be trained, and why.
     """
     lab = copy.copy(cohort.people[0].windows.home).refresh()
-    known, _ = read_digests(lab.root(), cohort.name, cohort.seen)
+    known, seen = read_digests(lab.root(), cohort.name, cohort.seen)
     missing = [person for person in cohort.people if known.get(person.user) != person.digest]
     failed: dict[str, str] = {}
     members = dict(_read(missing, cohort.recipe, failed))
@@ -291,7 +300,7 @@ def train_cohort(cohort: Cohort) -> dict[str, str]:
             failed[person.user] = str(outcome).removeprefix(f"{person.user}: ")
     if trained:
         lab.transact(
-            lambda root: _store(root, cohort, trained),
+            lambda root: _store(root, cohort, trained, seen),
             f"train {len(trained)} networks of {cohort.name}",
         )
     return failed
@@ -307,8 +316,10 @@ def _read(
             failed[person.user] = str(error)
 
 
-def _store(root: zarr.Group, cohort: Cohort, trained: Sequence[tuple[Person, Trained]]) -> None:
-    known, _ = read_digests(root, cohort.name, cohort.seen)
+def _store(
+    root: zarr.Group, cohort: Cohort, trained: Sequence[tuple[Person, Trained]], seen: int
+) -> None:
+    known, _ = read_digests(root, cohort.name, seen)  # another run may have been faster
     new = [pair for pair in trained if known.get(pair[0].user) != pair[0].digest]
     if not new:
         return

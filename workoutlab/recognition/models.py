@@ -143,15 +143,15 @@ class Models:
 
     def __init__(self, lab: Lab, name: str = "exercise") -> None:
         self.name, self._url, self._snapshot = name, lab.url, lab.snapshot
-        root = lab.root()
-        names = list_names(root)
-        if name not in names:
+        home = _find_home(lab.root(), name)
+        if home is None:
+            names = list_names(lab.root())
             there = f"there are {', '.join(names)}" if names else "there are none yet"
             raise NotInLabError(
                 f"the lab at {lab.url} has no models {name!r} at {lab.snapshot}, {there}; "
                 "workoutlab.train makes them, Lab.refresh shows what others made"
             )
-        self._home = _open_home(root, name)
+        self._home = home
         self._blocks: dict[int, dict[str, npt.NDArray[Any]]] = {}
 
     def __repr__(self) -> str:
@@ -231,27 +231,26 @@ def _list_some(users: Sequence[str], most: int = 10) -> str:
 
 def list_names(root: zarr.Group) -> list[str]:
     """Return the names of all models in a lab."""
-    return sorted(_open(root, layout.MODELS).group_keys()) if layout.MODELS in root else []
+    models = root.get(layout.MODELS)
+    return sorted(models.group_keys()) if isinstance(models, zarr.Group) else []
 
 
-def _open(group: zarr.Group, path: str) -> zarr.Group:
+def _find_home(root: zarr.Group, name: str) -> zarr.Group | None:
+    path = f"{layout.MODELS}/{name}"
     with reading(path):
-        found = group[path]
-        if not isinstance(found, zarr.Group):
+        home = root.get(path)
+        if isinstance(home, zarr.Array):
             raise TypeError("it is not a group")
-        return found
-
-
-def _open_home(root: zarr.Group, name: str) -> zarr.Group:
-    return _open(root, f"{layout.MODELS}/{name}")
+        return home
 
 
 def read_digests(root: zarr.Group, name: str, first: int = 0) -> tuple[dict[str, str], int]:
     """Return the digest of each person's last network from row `first` on, and the rows in all."""
-    if name not in list_names(root):
-        return {}, 0
-    frame = tables.read(_open_home(root, name), NETWORKS, ["user", "digest"], start=first)
-    rows = tables.length(_open_home(root, name), NETWORKS)
+    home = _find_home(root, name)
+    rows = tables.length(home, NETWORKS) if home else 0
+    if home is None or rows == first:
+        return {}, rows
+    frame = tables.read(home, NETWORKS, ["user", "digest"], start=first)
     return dict(zip(frame["user"], frame["digest"], strict=True)), rows
 
 
@@ -277,12 +276,12 @@ def append_networks(
     settings
         How they were trained, as JSON takes it.
     """
-    if name not in list_names(root):
+    home = _find_home(root, name)
+    if home is None:
         home = root.require_group(f"{layout.MODELS}/{name}")
         tables.create(home, NETWORKS)
         tables.create(home, SETTINGS)
         ragged.create(home, _WEIGHTS, dtype="float32", chunk=_WEIGHTS_PER_CHUNK)
-    home = _open_home(root, name)
     lengths = [len(piece) for piece in pieces]
     offsets = ragged.allocate(home, _WEIGHTS, lengths)
     ragged.write_many(home, _WEIGHTS, offsets, pieces)
