@@ -10,7 +10,6 @@ from workoutlab.errors import InputError, LeakageError
 from workoutlab.recognition.splits import (
     Protocol,
     check_split,
-    find_units,
     list_singles,
     split,
     splittable,
@@ -146,6 +145,18 @@ def test_split__more_groups_than_people_is_an_error() -> None:
         split(_sets(4, user=["ann", "bob"] * 2), Protocol("person", folds=3))
 
 
+@pytest.mark.parametrize(
+    ("protocol", "only"), [(Protocol("set"), "seed 3"), (Protocol("person"), "bob")]
+)
+def test_split__one_alone_is_the_same_as_among_all(protocol: Protocol, only: str) -> None:
+    sets = _sets(12, user=["ann", "bob", "eve"] * 4)
+    (alone,) = split(sets, protocol, only=only)
+    (among,) = (part for part in split(sets, protocol) if part.name == only)
+    assert alone.seed == among.seed
+    assert (alone.train == among.train).all()
+    assert (alone.test == among.test).all()
+
+
 def test_split__of_nothing_is_nothing() -> None:
     empty = _sets(0)
     assert [split(empty, Protocol(by)) for by in ("set", "session", "person")] == [[], [], []]
@@ -210,27 +221,6 @@ def test_list_singles__names_exercises_of_one_set() -> None:
 def test_list_singles__two_sensors_of_one_set_are_one_set() -> None:
     sets = _sets(2, start_ns=[0, 1], stop_ns=[9, 10])
     assert list_singles(sets) == ("curl",)
-
-
-def test_find_units__joins_by_samples_and_by_time() -> None:
-    sets = _sets(
-        5,
-        digest=["a", "a", "b", "c", "d"],
-        start_ns=pd.array([pd.NA, 100, 105, 110, pd.NA], dtype="Int64"),
-        stop_ns=pd.array([pd.NA, 110, 120, 130, pd.NA], dtype="Int64"),
-    )
-    # 0 and 1 share samples, 1 overlaps 2 in time and 2 overlaps 3; 4 has no clock.
-    assert find_units(sets).tolist() == [0, 0, 0, 0, 4]
-
-
-def test_find_units__strangers_at_the_same_time_are_apart() -> None:
-    sets = _sets(3, user=["ann", "bob", "unknown"], start_ns=0, stop_ns=10)
-    assert find_units(sets).tolist() == [0, 1, 2]
-
-
-def test_find_units__a_long_set_bonds_with_all_it_covers() -> None:
-    sets = _sets(3, digest="d", start=[0, 10, 500], stop=[900, 20, 600])
-    assert find_units(sets).tolist() == [0, 0, 0]
 
 
 def test_check_split__a_set_on_both_sides_is_refused() -> None:

@@ -171,7 +171,7 @@ def score(job: Job) -> list[Score | NotScored]:
     list of Score or NotScored
         A score for each split, or why there is none; for a person also what could not be split.
     """
-    splits = [part for part in split(job.segments, job.protocol) if job.fold in ("", part.name)]
+    splits = split(job.segments, job.protocol, only=job.fold)
     unscored = list_unsplit(job.segments, job.protocol, job.user) if job.user else []
     if not splits:
         return [*unscored]

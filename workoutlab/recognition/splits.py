@@ -2,8 +2,7 @@
 
 Neighbouring windows share most of their samples, so windows are never dealt out one by one.
 What is dealt out are whole sets, sessions or people, before windowing; and what cannot be
-parted without a leak stays together: stretches that share samples, and stretches of one person
-that were recorded at the same time (by a watch and a phone, say).
+parted without a leak stays together (see :mod:`workoutlab.recognition.units`).
 """
 
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from workoutlab.errors import InputError, LeakageError
+from workoutlab.recognition.units import find_units
 from workoutlab.schema import UNKNOWN
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "Protocol",
     "Split",
     "check_split",
-    "find_units",
     "list_singles",
     "split",
     "splittable",
@@ -121,7 +120,7 @@ class Split:
     test: Mask
 
 
-def split(segments: pd.DataFrame, protocol: Protocol) -> list[Split]:
+def split(segments: pd.DataFrame, protocol: Protocol, *, only: str = "") -> list[Split]:
     """Split segments, the sets of a plan of windows, as the protocol says.
 
     By set, each exercise with two sets or more has at least one on either side, and an exercise
@@ -136,6 +135,8 @@ def split(segments: pd.DataFrame, protocol: Protocol) -> list[Split]:
         ``stop_ns`` (Unix time in ns, NA where not known) the clock is heeded too.
     protocol
         What is left out, and how often.
+    only
+        Name of the one split to make; all of them where empty.
 
     Returns
     -------
@@ -164,11 +165,15 @@ def split(segments: pd.DataFrame, protocol: Protocol) -> list[Split]:
     2
     """
     segments = segments.reset_index(drop=True)
-    by_set = protocol.by == "set"
-    parts = list(_split_sets(segments, protocol) if by_set else _split_keys(segments, protocol))
-    for part in parts:
-        check_split(segments, part.train, part.test, by=protocol.by)
-    return parts
+    units = find_units(segments)
+    if protocol.by == "set":
+        parts = _split_sets(segments, units, protocol)
+    else:
+        parts = _split_keys(segments, protocol)
+    wanted = [part for part in parts if only in ("", part.name)]
+    for part in wanted:
+        _check_sides(segments, units, part, protocol.by)
+    return wanted
 
 
 def splittable(segments: pd.DataFrame, by: str) -> Mask:
@@ -190,41 +195,6 @@ def list_singles(segments: pd.DataFrame) -> tuple[str, ...]:
     units = pd.Series(find_units(segments), index=segments.index)
     counts = units.groupby(segments["exercise"]).nunique()
     return tuple(str(exercise) for exercise in counts.index[counts == 1])
-
-
-def find_units(segments: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Find the units: the groups of segments that cannot be parted without a leak.
-
-    Two segments are in one unit if they share samples (of one recording, or of two with the
-    same digest), or if they are of one known person and overlap in time.
-
-    Parameters
-    ----------
-    segments
-        As in :func:`split`.
-
-    Returns
-    -------
-    array of int
-        Shape (segment,): the position of the first segment of its unit.
-    """
-    segments = segments.reset_index(drop=True)
-    bonds = [_find_overlaps(segments["digest"], segments["start"], segments["stop"])]
-    if {"start_ns", "stop_ns"} <= set(segments.columns):
-        timed = segments[segments["start_ns"].notna() & (segments["user"] != UNKNOWN)]
-        bonds.append(
-            _find_overlaps(
-                timed["user"], timed["start_ns"].astype("int64"), timed["stop_ns"].astype("int64")
-            )
-        )
-    units = pd.Series(np.arange(len(segments)), index=segments.index)
-    while True:
-        joined = units.copy()
-        for bond in bonds:
-            joined.loc[bond.index] = joined.loc[bond.index].groupby(bond).transform("min")
-        if joined.equals(units):
-            return units.to_numpy(dtype=np.int64)
-        units = joined
 
 
 def check_split(segments: pd.DataFrame, train: Mask, test: Mask, *, by: str = "set") -> None:
@@ -261,16 +231,22 @@ def check_split(segments: pd.DataFrame, train: Mask, test: Mask, *, by: str = "s
     Protocol(by)
     segments = segments.reset_index(drop=True)
     _check_masks(segments, train, test)
-    both = segments[train & test]
+    _check_sides(segments, find_units(segments), Split("", 0, train, test), by)
+
+
+def _check_sides(
+    segments: pd.DataFrame, units: npt.NDArray[np.int64], part: Split, by: str
+) -> None:
+    both = segments[part.train & part.test]
     if len(both):
         raise LeakageError(f"{len(both)} sets are on both sides, {_place(both)} first; part them")
-    _check_known(segments[train | test], by)
+    _check_known(segments[part.train | part.test], by)
     if by != "set":
         keys = _keys(segments, by)
-        shared = sorted(set(keys[train]) & set(keys[test]))
+        shared = sorted(set(keys[part.train]) & set(keys[part.test]))
         if shared:
             raise LeakageError(f"{by} {shared[0]!r} is on both sides; leave it out as a whole")
-    _check_units(segments, train, test)
+    _check_units(segments, units, part)
 
 
 def _check_masks(segments: pd.DataFrame, train: Mask, test: Mask) -> None:
@@ -297,23 +273,23 @@ def _check_known(segments: pd.DataFrame, by: str) -> None:
         )
 
 
-def _check_units(segments: pd.DataFrame, train: Mask, test: Mask) -> None:
-    units = find_units(segments)
-    shared = np.intersect1d(units[train], units[test])
+def _check_units(segments: pd.DataFrame, units: npt.NDArray[np.int64], part: Split) -> None:
+    shared = np.intersect1d(units[part.train], units[part.test])
     if not len(shared):
         return
     inside = units == shared[0]
-    one, other = (segments[inside & side].iloc[0] for side in (train, test))
+    one, other = (segments[inside & side].iloc[0] for side in (part.train, part.test))
     same = one["digest"] == other["digest"]
     how = "with the same samples" if same else "and were recorded of one person at the same time"
     raise LeakageError(
         f"recordings {one['recording']} and {other['recording']} are on both sides {how}; "
-        "keep them on one side, see find_units()"
+        "keep them on one side, as units.find_units() tells"
     )
 
 
-def _split_sets(segments: pd.DataFrame, protocol: Protocol) -> Iterator[Split]:
-    units = find_units(segments)
+def _split_sets(
+    segments: pd.DataFrame, units: npt.NDArray[np.int64], protocol: Protocol
+) -> Iterator[Split]:
     firsts = np.unique(units)
     exercises = segments["exercise"].to_numpy()[firsts]
     by_exercise = [firsts[exercises == exercise] for exercise in sorted(set(exercises))]
@@ -363,16 +339,6 @@ def _keys(segments: pd.DataFrame, by: str) -> npt.NDArray[np.object_]:
     users = segments["user"].astype(str)
     keys = users if by == "person" else users + "/" + segments["session"].astype(str)
     return keys.to_numpy(dtype=object)
-
-
-def _find_overlaps(
-    key: "pd.Series[str]", start: "pd.Series[int]", stop: "pd.Series[int]"
-) -> "pd.Series[int]":
-    """Find the runs of intervals that overlap within one key; neighbours that touch do not."""
-    spans = pd.DataFrame({"key": key, "start": start, "stop": stop}).sort_values(["key", "start"])
-    reached = spans.groupby("key")["stop"].cummax().groupby(spans["key"]).shift()
-    begins = reached.isna() | (spans["start"] >= reached)
-    return begins.astype("int64").cumsum()
 
 
 def _place(segments: pd.DataFrame) -> str:
