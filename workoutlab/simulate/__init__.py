@@ -8,7 +8,7 @@ say nothing about real people.
 
 from workoutlab.simulate.exercises import EXERCISES, Exercise
 from workoutlab.simulate.people import GROUPS, Group, Person, Style, make_person
-from workoutlab.simulate.plans import Effort, PlannedSet, frame_plan, plan_session
+from workoutlab.simulate.plans import Effort, PlannedSet, choose_weight, frame_plan, plan_session
 from workoutlab.simulate.sensors import PERFECT, WATCH, Sensor
 from workoutlab.simulate.sessions import SimulatedSession, record_session
 from workoutlab.simulate.simulation import Simulation, simulate
@@ -27,6 +27,7 @@ __all__ = [
     "SimulatedSession",
     "Simulation",
     "Style",
+    "choose_weight",
     "frame_plan",
     "make_person",
     "plan_session",

@@ -9,7 +9,7 @@ import numpy as np
 from workoutlab.simulate.exercises import EXERCISES
 from workoutlab.simulate.streams import PERSON, STYLE, generator
 
-__all__ = ["GROUPS", "Group", "Person", "Style", "make_person"]
+__all__ = ["GROUPS", "Group", "Person", "Style", "Vector", "make_person"]
 
 Vector = tuple[float, float, float]
 
@@ -237,7 +237,7 @@ def make_person(seed: int, index: int) -> Person:
         sloppiness=_spread(rng, 0.25),
         deviates=float(rng.beta(3, 30)),
         rest_s=60 * _spread(rng, 0.25),
-        fidgeting=np.radians(5) * _spread(rng, 0.4),
+        fidgeting=np.radians(6) * _spread(rng, 0.4),
         first_day=float(rng.uniform(0, 28)),
         tastes=_own_tastes(rng, group),
         styles=_own_styles(seed, index),

@@ -13,7 +13,7 @@ from workoutlab.simulate.exercises import EXERCISES, Exercise
 from workoutlab.simulate.people import Person
 from workoutlab.simulate.streams import PLAN, generator
 
-__all__ = ["SETUP_S", "Effort", "PlannedSet", "frame_plan", "plan_session"]
+__all__ = ["SETUP_S", "Effort", "PlannedSet", "choose_weight", "frame_plan", "plan_session"]
 
 SETUP_S: Final = 5.0
 """Time before a set in which the weights are taken up."""
@@ -135,18 +135,22 @@ def _plan_set(person: Person, session: int, exercise: Exercise, rng: np.random.G
     intensity = _INTENSITIES[int(rng.choice(len(_INTENSITIES), p=chances / chances.sum()))]
     return Effort(
         exercise=exercise.name,
-        weight_kg=_weight_kg(person, session, exercise, intensity),
+        weight_kg=choose_weight(person, session, exercise, intensity),
         repetitions=_REPETITIONS[intensity],
         intensity=intensity,
         rest_s=round(person.rest_s * float(rng.uniform(0.8, 1.2))),
     )
 
 
-def _weight_kg(person: Person, session: int, exercise: Exercise, intensity: float) -> float:
+def choose_weight(person: Person, session: int, exercise: Exercise, intensity: float) -> float:
+    """Return the weight in kg that suits a person's strength in a session, as the gym has it.
+
+    It never falls from one session to the next.
+    """
     if exercise.body_weight:
         return 0
-    wanted = exercise.weight_kg * person.strength_at(session) * (0.4 + 0.5 * intensity)
-    return exercise.step_kg * max(round(wanted / exercise.step_kg), 1)
+    wanted_kg = exercise.weight_kg * person.strength_at(session) * (0.4 + 0.5 * intensity)
+    return exercise.step_kg * max(round(wanted_kg / exercise.step_kg), 1)
 
 
 def _duration_s(person: Person, effort: Effort) -> float:
@@ -169,7 +173,7 @@ def _changed(
     if kind == "exercise":
         group = [e for e in EXERCISES.values() if e.muscle_group == exercise.muscle_group]
         other = [e for e in group if e != exercise][int(rng.integers(len(group) - 1))]
-        weight_kg = _weight_kg(person, session, other, planned.intensity)
+        weight_kg = choose_weight(person, session, other, planned.intensity)
         return replace(planned, exercise=other.name, weight_kg=weight_kg)
     if kind == "weight":
         lighter = planned.weight_kg - exercise.step_kg

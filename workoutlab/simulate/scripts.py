@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workoutlab.simulate.exercises import EXERCISES, Exercise
-from workoutlab.simulate.people import Person, Style
+from workoutlab.simulate.people import Person, Style, Vector
 from workoutlab.simulate.plans import SETUP_S, Effort
 from workoutlab.simulate.rotations import cross, from_vector, rotate
 from workoutlab.simulate.streams import MOTION, generator
@@ -33,6 +33,10 @@ _AT_EASE: Final = np.array(
         [0.8, -0.2, -0.55],  # leaning on a bench
     ]
 )
+_LEAN_DEG: Final = 5
+_TILT_DEG: Final = 6
+_SWAY_DEG: Final = 3
+_TWIST_DEG: Final = 2
 _COOL_DOWN_S: Final = 10.0
 
 
@@ -64,7 +68,7 @@ class Movement:
     Parameters
     ----------
     exercise, style
-        What is done, and how this person does it.
+        What is done, and how this person does it this time.
     axis
         Axis of the turn in the sensor's axes, of length 1; shape (3,).
     breaks_s
@@ -140,7 +144,8 @@ def write_script(
 def _move(
     person: Person, effort: Effort, number: int, start_s: float, rng: np.random.Generator
 ) -> Movement:
-    exercise, style = EXERCISES[effort.exercise], person.styles[effort.exercise]
+    exercise = EXERCISES[effort.exercise]
+    style = _vary(person.styles[effort.exercise], person.sloppiness, rng)
     tired = _tiredness(person, effort, number)
     durations_s = exercise.period_s * style.tempo * (1 + tired)
     durations_s *= rng.lognormal(0, 0.035 * person.sloppiness, len(tired))
@@ -151,7 +156,24 @@ def _move(
         axis=_axis(exercise, style),
         breaks_s=_breaks(exercise, start_s, durations_s, person.sloppiness, rng),
         amplitude=np.clip(style.amplitude * loss, 0.3, 1.5),
-        tremor_g=0.015 + 0.03 * effort.intensity * person.sloppiness,
+        tremor_g=0.02 + 0.04 * effort.intensity * person.sloppiness,
+    )
+
+
+def _vary(style: Style, sloppiness: float, rng: np.random.Generator) -> Style:
+    """Return how the exercise is done this time: nobody does two sets quite the same."""
+
+    def near(angles: Vector, sd_deg: float) -> Vector:
+        x, y, z = (angles + rng.normal(0, np.radians(sd_deg) * sloppiness, 3)).tolist()
+        return x, y, z
+
+    return Style(
+        tempo=style.tempo * rng.lognormal(0, 0.06 * sloppiness),
+        amplitude=style.amplitude * rng.lognormal(0, 0.1 * sloppiness),
+        lean=near(style.lean, _LEAN_DEG),
+        tilt=near(style.tilt, _TILT_DEG),
+        sway=near(style.sway, _SWAY_DEG),
+        twist=near(style.twist, _TWIST_DEG),
     )
 
 
@@ -187,11 +209,10 @@ def _breaks(
 def _set_up(script: Script, movement: Movement, start_s: float, rng: np.random.Generator) -> None:
     """Take up the weight and bring it to where the first repetition starts."""
     heading = float(rng.normal(0, 1))
-    lean = np.array(movement.style.lean) + rng.normal(0, np.radians(4), 3)
     grip_s = start_s - SETUP_S + rng.uniform(1, 2)
     script.pose(grip_s, 0.9, _GRIP + rng.normal(0, 0.15, 3), heading)
     script.jolts.append((grip_s + 0.1, rng.uniform(0.1, 0.5)))
-    up = rotate(from_vector(lean), np.array(movement.exercise.start))
+    up = rotate(from_vector(np.array(movement.style.lean)), np.array(movement.exercise.start))
     script.pose(start_s - rng.uniform(0.4, 1), 1.2, up, heading)
 
 

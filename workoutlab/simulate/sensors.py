@@ -93,7 +93,7 @@ def measure(
 def _wear(person: Person, session: int) -> Array:
     """Return how the device is turned on the wrist: much the same every time, as vector."""
     rng = generator(person.seed, WEAR, person.index, session)
-    return np.asarray(person.wear + rng.normal(0, np.radians((7, 3, 3))), dtype=np.float64)
+    return np.asarray(person.wear + rng.normal(0, np.radians((10, 4, 4))), dtype=np.float64)
 
 
 def _digitise(values: Array, largest: float, step: float) -> Samples:
