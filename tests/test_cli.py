@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from workoutlab import Lab, Models, __version__
 from workoutlab.cli import app
 
-SAMPLE = Path(__file__).parents[1] / "data" / "sets"
+SAMPLE = Path(__file__).parents[1] / "data" / "muvr"
 
 
 def invoke(*arguments: object) -> Result:
@@ -95,9 +95,9 @@ def test_ingest__by_a_mapping(tmp_path: Path) -> None:
 def test_info__tells_people_and_size(lab: Path) -> None:
     found = invoke_json("info", "--lab", lab)
     assert found["people"] == 2
-    assert found["simulated"] == found["recordings"] == found["sets"]
+    assert found["simulated"] == found["recordings"] == found["muvr"]
     assert found["size_bytes"] > 0
-    assert str(found["sets"]) in invoke("info", "--lab", lab).stdout
+    assert str(found["muvr"]) in invoke("info", "--lab", lab).stdout
 
 
 def test_train__then_nothing_is_left_to_train(lab: Path) -> None:

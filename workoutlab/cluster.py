@@ -5,6 +5,7 @@ Everything that takes long in workoutlab goes through :func:`run_tasks`. It hand
 otherwise, so that the same call serves a notebook and a cluster.
 """
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -96,6 +97,7 @@ def connect(
 def _start_local_cluster(workers: int | None, memory_limit: str | int, dashboard: bool) -> "Client":
     from distributed import Client
 
+    logging.getLogger("distributed.nanny").addFilter(_is_no_slow_farewell)
     # A forked worker would inherit locked mutexes of Icechunk's and Arrow's threads.
     with dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}):
         return Client(
@@ -108,6 +110,11 @@ def _start_local_cluster(workers: int | None, memory_limit: str | int, dashboard
             scheduler_kwargs={"dashboard": dashboard},
             memory_limit=memory_limit,
         )
+
+
+def _is_no_slow_farewell(record: logging.LogRecord) -> bool:
+    """Tell whether a log record is not of a worker killed at the end, which loses nothing."""
+    return "still alive after" not in record.getMessage()
 
 
 def _free_port(preferred: int) -> int:

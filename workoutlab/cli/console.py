@@ -1,7 +1,6 @@
 """What every command shares: its options, its output, and how errors are told."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -100,7 +99,5 @@ def _cluster(scheduler: str | None, workers: int) -> Iterator[None]:
         raise InputError("--scheduler and --workers exclude each other: give one of them")
     from workoutlab.cluster import connect
 
-    # Dask's own notes on joining and leaving are no news to the user of a command.
-    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
     with connect(scheduler, workers=workers or None):
         yield

@@ -45,7 +45,7 @@ def _tour(url: str, seeds: int, output: Output) -> None:
     sample = find_sample()
     output.say(f"Reading the sample in {sample} into the lab {lab.url}")
     settings = Settings(reader="muvr", simulated=True, seeds=seeds, progress=not output.as_json)
-    stages = run(lab, sample / "sets", Recipe(Statistics(), MLP(250, 50)), settings)
+    stages = run(lab, sample / "muvr", Recipe(Statistics(), MLP(250, 50)), settings)
     for text in (stages.ingested, lab.info(), stages.windows.describe(), stages.trained):
         output.say(f"\n{text}")
     report = _report_path(url)
@@ -79,6 +79,6 @@ def find_sample() -> Path:
     """
     package = Path(__file__).parents[1]
     for folder in (package / "sample", package.parent / "data"):
-        if (folder / "sets").is_dir():
+        if (folder / "muvr").is_dir():
             return folder
     raise LabNotFoundError(f"the sample is missing from {package}; install workoutlab anew")
