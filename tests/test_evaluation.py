@@ -262,12 +262,25 @@ def test_evaluate__each_person_has_a_model_of_their_own() -> None:
 
 
 def test_evaluate__one_person_without_a_model_leaves_the_others_alone() -> None:
-    plan = _plan(*_people(), _record(("curl", "curl"), user="eve"), _record(("dip",), user="ida"))
-    result = evaluate(plan, Recipe(Statistics(), MLP(8), epochs=2), per="user", seeds=1)
+    others = [_record(("curl", "curl"), user="eve"), _record(("dip", "row"), user="ida")]
+    result = evaluate(
+        _plan(*_people(), *others), Recipe(Statistics(), MLP(8), epochs=2), per="user", seeds=2
+    )
     assert [person.user for person in result.people] == ["ann", "bob"]
-    assert [(item.who, item.sets) for item in result.not_scored] == [("eve", 1), ("ida", 1)]
-    assert "one exercise" in result.not_scored[0].reason
-    assert "only set of its exercise" in result.not_scored[1].reason
+    assert [(item.who, item.sets, item.reason) for item in result.not_scored] == [
+        ("eve", 2, "one exercise only: nothing to tell apart"),
+        ("ida", 2, "the only set of its exercise, kept for training"),
+    ]
+
+
+def test_evaluate__a_split_with_one_exercise_to_train_on_is_reported() -> None:
+    plan = _plan(_record(("curl", "dip"), session="mon"), _record(("curl", "curl"), session="tue"))
+    for recipe in (Recipe(Statistics(), MLP(8), epochs=2), forest):
+        result = evaluate(plan, recipe, per="user", protocol="session")
+        (item,) = result.not_scored
+        assert (item.who, item.sets) == ("ann", 2)
+        assert item.reason.startswith("8 windows of one exercise")
+        assert [fold.fold for fold in result.folds] == ["ann/tue"]
 
 
 def test_evaluate__a_person_of_one_session_is_reported() -> None:
@@ -311,7 +324,7 @@ def test_evaluate__an_estimator_that_refuses_the_data_says_so() -> None:
         ]
     ]
     plan = _plan(*still)
-    with pytest.raises(TrainingError, match="seed 0: Input X contains NaN"):
+    with pytest.raises(TrainingError, match="nothing could be scored: Input X contains NaN"):
         evaluate(plan, LogisticRegression(), seeds=1)
     imputed = make_pipeline(
         SimpleImputer(keep_empty_features=True), LogisticRegression(max_iter=1000)

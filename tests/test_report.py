@@ -156,6 +156,14 @@ def test_render_page__keeps_to_a_readable_number_of_people() -> None:
     assert len(page) < 100_000
 
 
+def test_str__keeps_to_a_readable_number_of_reasons() -> None:
+    unscored = tuple(NotScored(f"user{n}", 1, f"reason {n}") for n in range(50))
+    text = str(replace(_evaluation(), not_scored=unscored))
+    assert "reason 7 (user7)" in text
+    assert "reason 8" not in text
+    assert "Not scored for 42 reasons more" in text
+
+
 def test_render_page__figures_without_a_value_are_dashes() -> None:
     empty = Confusion(("curl",), np.zeros((1, 1), dtype=np.int64))
     level = Level(empty, Spread.of([]), Spread.of([]))

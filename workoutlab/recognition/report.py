@@ -16,6 +16,8 @@ __all__ = ["list_remarks", "render_page", "render_summary"]
 _MOST_ROWS: Final = 100
 """People and folds in the report: enough to read. The JSON has them all."""
 
+_MOST_REASONS: Final = 8
+
 _STYLE: Final = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto;
@@ -127,11 +129,14 @@ def list_remarks(evaluation: "Evaluation") -> list[str]:
             "Tested without having been in the training part of that fold, counted as errors: "
             f"{_name_some(evaluation.unseen)}."
         )
-    for reason in dict.fromkeys(item.reason for item in unscored):
+    reasons = list(dict.fromkeys(item.reason for item in unscored))
+    for reason in reasons[:_MOST_REASONS]:
         sets = sum(item.sets for item in unscored if item.reason == reason)
         who = list(dict.fromkeys(item.who for item in unscored if item.reason == reason))
         names = f" ({_name_some(who)})" if any(who) else ""
         remarks.append(f"Not scored: {_count(sets, 'set')}, {reason}{names}.")
+    if len(reasons) > _MOST_REASONS:
+        remarks.append(f"Not scored for {len(reasons) - _MOST_REASONS} reasons more: not_scored.")
     return remarks
 
 

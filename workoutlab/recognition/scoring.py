@@ -171,9 +171,9 @@ def score(job: Job) -> list[Score | NotScored]:
     list of Score or NotScored
         A score for each split, or why there is none; for a person also what could not be split.
     """
-    splits = split(job.segments, job.protocol, only=job.fold)
     unscored = list_unsplit(job.segments, job.protocol, job.user) if job.user else []
-    if not splits:
+    splits = split(job.segments, job.protocol, only=job.fold)
+    if not splits or len(job.classes) < 2:
         return [*unscored]
     bench = _Bench(job, compute(job.windows, job.recipe.inputs))
     members = [bench.make_member(part) for part in splits]
@@ -196,20 +196,20 @@ def list_unsplit(segments: pd.DataFrame, protocol: Protocol, user: str = "") -> 
     user
         The person; without one, they are listed by exercise.
     """
+    if segments["exercise"].nunique() == 1:
+        return [NotScored(user, len(segments), "one exercise only: nothing to tell apart")]
     if protocol.by != "set":
         keys = segments["user"] if protocol.by == "person" else segments["session"]
         if keys.nunique() > 1:
             return []
-        reason = f"there is one known {protocol.by} only: nothing to train on"
+        reason = f"one known {protocol.by} only: nothing to train on"
         return [NotScored(user, len(segments), reason)]
     single = segments[segments["exercise"].isin(list_singles(segments))]
     reason = "the only set of its exercise, kept for training"
     if user:
         return [NotScored(user, len(single), reason)] if len(single) else []
-    return [
-        NotScored(str(name), int(sets), reason)
-        for name, sets in single.groupby("exercise").size().items()
-    ]
+    by_exercise = single.groupby("exercise").size()
+    return [NotScored(str(name), int(sets), reason) for name, sets in by_exercise.items()]
 
 
 def timed(segments: pd.DataFrame, clock: pd.DataFrame) -> pd.DataFrame:
@@ -233,7 +233,7 @@ class _Bench:
         seen, targets = np.unique(self.targets[part], return_inverse=True)
         key = make_key(self.job.recipe.seed, self.job.user, split.name, split.seed)
         return Member(
-            key=f"{self.job.user} {split.name}".strip(),
+            key=self._name(split),
             inputs=self.inputs[part],
             targets=targets,
             classes=len(seen),
@@ -243,8 +243,8 @@ class _Bench:
     def score(self, split: Split, model: Predict | TrainingError) -> Score | NotScored:
         """Count what the model says of the test part against what was done."""
         if isinstance(model, TrainingError):
-            who = self.job.user or split.name
-            return NotScored(who, int(split.test.sum()), str(model))
+            reason = str(model).removeprefix(f"{self._name(split)}: ")
+            return NotScored(self.job.user or split.name, int(split.test.sum()), reason)
         part, seen = self._find(split.test), np.unique(self.labels[split.train])
         probabilities = np.zeros((len(part), len(self.job.classes)))
         probabilities[:, seen] = model(self.inputs[part])
@@ -259,6 +259,9 @@ class _Bench:
             train_sets=int(split.train.sum()),
             unseen=tuple(self.job.classes[label] for label in unseen),
         )
+
+    def _name(self, split: Split) -> str:
+        return f"{self.job.user} {split.name}".strip()
 
     def _find(self, side: Mask) -> npt.NDArray[np.int64]:
         return np.flatnonzero(side[self.segment])
