@@ -1,5 +1,6 @@
 """Simulated people: five groups of habits, and within them each person's own style."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -265,19 +266,21 @@ def _own_tastes(rng: np.random.Generator, group: Group) -> tuple[float, ...]:
 
 
 def _own_styles(seed: int, index: int) -> dict[str, Style]:
-    # One stream an exercise, so that a new exercise leaves the others as they are.
-    return {
-        name: _own_style(generator(seed, STYLE, index, number))
-        for number, name in enumerate(EXERCISES)
-    }
+    # Exercise by exercise, so that a new one at the end leaves the others as they are.
+    normal = generator(seed, STYLE, index).standard_normal((len(EXERCISES), 14))
+    return {name: _style(row.tolist()) for name, row in zip(EXERCISES, normal, strict=True)}
 
 
-def _own_style(rng: np.random.Generator) -> Style:
+def _style(normal: list[float]) -> Style:
+    def angles(first: int, sd_deg: float) -> Vector:
+        x, y, z = (math.radians(sd_deg) * value for value in normal[first : first + 3])
+        return x, y, z
+
     return Style(
-        tempo=_spread(rng, 0.12),
-        amplitude=_spread(rng, 0.08),
-        lean=_vector(rng, np.radians(11)),
-        tilt=_vector(rng, np.radians(10)),
-        sway=_vector(rng, np.radians(5)),
-        twist=_vector(rng, np.radians(3)),
+        tempo=math.exp(0.12 * normal[0]),
+        amplitude=math.exp(0.08 * normal[1]),
+        lean=angles(2, 11),
+        tilt=angles(5, 10),
+        sway=angles(8, 5),
+        twist=angles(11, 3),
     )
