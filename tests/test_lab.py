@@ -106,15 +106,17 @@ def test_append__tells_a_duplicate_within_the_batch(lab: Lab) -> None:
 
 @pytest.mark.parametrize("together", [True, False])
 def test_append__tells_a_correction(lab: Lab, together: bool) -> None:
-    first, other = make(0, source="a.csv"), make(0, user="eve", source="b.csv")
+    curl, row = (LabelledSet(start=0, stop=9, exercise=name) for name in ("curl", "row"))
+    first = make(0, source="a.csv", sets=(curl,))
+    other = make(0, user="eve", source="b.csv", sets=(row,))
     if together:
         outcome = lab.append([first, other]).outcomes[1]
     else:
         lab.append([first])
         outcome = lab.append([other]).outcomes[0]
     assert (outcome.status, outcome.recording) == ("conflict", 0)
-    assert "ann/monday, a.csv" in outcome.reason
-    assert "eve/monday, b.csv" in outcome.reason
+    assert "recording 0 (ann/monday, a.csv: curl)" in outcome.reason
+    assert "(eve/monday, b.csv: row)" in outcome.reason
     assert lab.table("recordings")["user"].tolist() == ["ann"]
 
 

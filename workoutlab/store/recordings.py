@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from functools import cached_property
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -106,39 +107,65 @@ def append(
     return tuple(outcomes)
 
 
+class _Held(NamedTuple):
+    """A recording that the lab, or the batch, holds already."""
+
+    row: int
+    facts: str
+    name: str
+    exercises: tuple[str, ...] | None
+    """None where they are still to be read from the lab."""
+
+
 class _Known:
     """The rows that hold the samples of one batch already, and those the batch itself brings."""
 
     def __init__(
         self, root: zarr.Group, recordings: Sequence[Recording], digests: DigestIndex
     ) -> None:
+        self._sets = tables.open_table(root, SETS.name)
         rows = digests.find(root, (recording.digest for recording in recordings))
-        home = tables.open_table(root, RECORDINGS.name)
         columns = ("digest", "facts", "user", "session", "source")
-        held = tables.take(home, columns, rows)
+        held = tables.take(tables.open_table(root, RECORDINGS.name), columns, rows)
         self._held = {
-            str(digest): (int(row), str(facts), _name(user, session, source))
+            str(digest): _Held(int(row), str(facts), _name(user, session, source), None)
             for row, digest, facts, user, session, source in zip(rows, *held, strict=True)
         }
 
     def compare(self, recording: Recording, row: int) -> Outcome:
         name = _name(recording.user, recording.session, recording.source)
-        if recording.digest not in self._held:
-            self._held[recording.digest] = (row, recording.facts, name)
+        exercises = tuple(each.exercise for each in recording.sets)
+        held = self._held.get(recording.digest)
+        if held is None:
+            self._held[recording.digest] = _Held(row, recording.facts, name, exercises)
             return Outcome("stored", row)
-        row, facts, held = self._held[recording.digest]
-        if facts == recording.facts:
-            return Outcome("duplicate", row, f"the same as recording {row} ({held})")
+        if held.facts == recording.facts:
+            return Outcome("duplicate", held.row, f"the same as recording {held.row} ({held.name})")
+        there = self._read_exercises(held.row) if held.exercises is None else held.exercises
         return Outcome(
             "conflict",
-            row,
-            f"the same samples as recording {row} ({held}), but other ids or labels ({name}); "
-            "not stored: make both tell the same, or erase the person and append again",
+            held.row,
+            f"the same samples as recording {held.row} ({held.name}: {_list(there)}), but other "
+            f"ids or labels ({name}: {_list(exercises)}); not stored: make both tell the same, "
+            "or erase the person and append again",
         )
+
+    def _read_exercises(self, row: int) -> tuple[str, ...]:
+        first, last = np.searchsorted(self._owners, [row, row + 1])
+        return tuple(tables.values(self._sets, "exercise", int(first), int(last)).tolist())
+
+    @cached_property
+    def _owners(self) -> npt.NDArray[np.int64]:
+        return np.maximum.accumulate(tables.values(self._sets, "recording"))
 
 
 def _name(user: str, session: str, source: str) -> str:
     return f"{user}/{session}, {source or 'no source'}"
+
+
+def _list(exercises: Sequence[str]) -> str:
+    names = list(dict.fromkeys(name for name in exercises if name))
+    return ", ".join(names[:5] + ["…"] * (len(names) > 5)) or "no sets"
 
 
 def _store(root: zarr.Group, recordings: Sequence[Recording], first: int) -> None:
