@@ -94,7 +94,13 @@ def test_to_vector__inverts_from_vector(turn: Array) -> None:
 @given(vectors.filter(lambda v: np.linalg.norm(v) > 1e-3), st.floats(-3, 3))
 def test_upright__puts_up_on_top(up: Array, heading: float) -> None:
     top = rotate(upright(up, heading), up / np.linalg.norm(up))
-    assert top == pytest.approx([0, 0, 1], abs=1e-6)
+    assert top == pytest.approx([0, 0, 1], abs=1e-9)
+
+
+@pytest.mark.parametrize("off", [1e-3, 1e-5, 1e-7, 1e-9, 1e-11, 1e-13])
+def test_upright__is_exact_near_upside_down(off: float) -> None:
+    up = np.array([0, off, -1]) / np.hypot(off, 1)
+    assert rotate(upright(up, 0.5), up) == pytest.approx([0, 0, 1], abs=1e-9)
 
 
 def test_upright__turns_what_is_upside_down() -> None:

@@ -98,10 +98,12 @@ def upright(up: Array, heading: npt.ArrayLike) -> Array:
     array([0., 0., 1.])
     """
     x, y, z = up / np.sqrt(_square(up))
-    down = z < -1 + 1e-9  # no shortest way up: half a turn about x is as short as any
-    shortest = np.where(
-        down, IDENTITY[[1, 0, 2, 3]][(...,) + (None,) * np.ndim(z)], [1 + z, y, -x, 0 * z]
-    )
+    level = x * x + y * y
+    # 1 + z, without losing its digits where z is near -1.
+    scalar = np.where(z < 0, level / (1 - np.minimum(z, 0)), 1 + z)
+    # Upside down there is no shortest way: half a turn about x is as short as any.
+    around = (z < 0) & (level < 1e-24)
+    shortest = _gather([scalar, np.where(around, 1, y), np.where(around, 0, -x), 0 * z])
     zero = np.zeros(np.shape(heading))
     turned = from_vector(np.stack([zero, zero, np.asarray(heading, dtype=np.float64)]))
     return multiply(turned, shortest / np.sqrt(_square(shortest[:3])))
