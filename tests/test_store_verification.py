@@ -172,7 +172,7 @@ def _overwrite(path: str, at: int, value: object) -> Callable[[zarr.Group], None
         ("sets/weight_kg", 0, 13.5, "recording 0 of ann", "columns facts"),
         ("sets/start_s", 1, 3.5, "recording 1 of bob", "column start_s of its sets"),
         ("sets/recording", 0, 1, "recording 0 of ann", "columns facts"),
-        ("sets/recording", 0, 9, "sets", "of recordings that are not"),
+        ("sets/recording", 0, 9, "set 0", "it names recording 9, out of order"),
         ("models/exercise/weights", 10, 0.5, "networks row 0 of ann", "digest differs"),
         ("models/exercise/networks/length", 1, 10**6, "networks row 1 of bob", "it has 4000"),
     ],

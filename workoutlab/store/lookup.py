@@ -97,8 +97,8 @@ def read_recording(repository: Repository, snapshot: str, row: int) -> Recording
     place_of(repository, snapshot, row)
     root = repository.root(snapshot)
     frame = tables.read(root, RECORDINGS, start=row, stop=row + 1)
-    facts = {str(name): value for name, value in frame.iloc[0].items()}
-    return load(root, facts, _sets_of(repository, snapshot, row))
+    sets = _sets_of(repository, snapshot, row)
+    return load(root, frame.to_dict("records")[0], sets.to_dict("records"))
 
 
 def _sets_of(repository: Repository, snapshot: str, row: int) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Recordings in a lab: a row each, rows of their sets, and a piece of the ragged samples."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple
@@ -233,7 +233,9 @@ def _at(recording: Recording, sample: int) -> float:
     return float(recording.seconds[-1]) + (step if np.isfinite(step) else 0.0)
 
 
-def load(root: zarr.Group, facts: Mapping[str, Any], sets: pd.DataFrame) -> Recording:
+def load(
+    root: zarr.Group, facts: Mapping[Any, Any], sets: Iterable[Mapping[Any, Any]]
+) -> Recording:
     """Make a recording as it was appended, from its row `facts` and its `sets`."""
     samples = open_samples(root)
     offset, length = int(facts["offset"]), int(facts["samples"])
@@ -253,20 +255,19 @@ def load(root: zarr.Group, facts: Mapping[str, Any], sets: pd.DataFrame) -> Reco
         source=facts["source"],
         simulated=bool(facts["simulated"]),
         start_ns=None if pd.isna(facts["start_ns"]) else int(facts["start_ns"]),
-        sets=tuple(_labelled_sets(sets)),
+        sets=tuple(map(_labelled_set, sets)),
         **pieces,
     )
 
 
-def _labelled_sets(sets: pd.DataFrame) -> Iterator[LabelledSet]:
-    for each in sets.to_dict("records"):
-        yield LabelledSet(
-            start=each["start"],
-            stop=each["stop"],
-            exercise=each["exercise"],
-            muscle_group=each["muscle_group"],
-            repetitions=None if pd.isna(each["repetitions"]) else each["repetitions"],
-            weight_kg=None if pd.isna(each["weight_kg"]) else each["weight_kg"],
-            body_weight=each["body_weight"],
-            intensity=None if pd.isna(each["intensity"]) else each["intensity"],
-        )
+def _labelled_set(each: Mapping[Any, Any]) -> LabelledSet:
+    return LabelledSet(
+        start=each["start"],
+        stop=each["stop"],
+        exercise=each["exercise"],
+        muscle_group=each["muscle_group"],
+        repetitions=None if pd.isna(each["repetitions"]) else each["repetitions"],
+        weight_kg=None if pd.isna(each["weight_kg"]) else each["weight_kg"],
+        body_weight=each["body_weight"],
+        intensity=None if pd.isna(each["intensity"]) else each["intensity"],
+    )

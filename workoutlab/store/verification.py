@@ -4,7 +4,7 @@ Nothing here stops at the first problem, and nothing holds more than a block of 
 recording in memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -158,12 +158,12 @@ def _recordings(root: zarr.Group, counts: _Counts) -> Iterator[Problem]:
             end = -(-(offset + length) // layout.SAMPLES_PER_CHUNK) * layout.SAMPLES_PER_CHUNK
             for problem in _recording(root, row, facts, sets.of(row)):
                 yield Problem(where[0], problem, where[1])
-    yield from sets.problems()
+    yield from sets.finish()
     counts.sets = sets.count
 
 
 def _recording(
-    root: zarr.Group, row: int, facts: dict[Any, Any], sets: pd.DataFrame
+    root: zarr.Group, row: int, facts: dict[Any, Any], sets: list[dict[Hashable, Any]]
 ) -> Iterator[str]:
     """Make the recording again and compare all that its rows say of it."""
     try:
@@ -178,7 +178,7 @@ def _recording(
     elif wrong:
         yield f"its columns {', '.join(wrong)} do not fit its samples and sets"
     for name, values in again[1].items():
-        if not all(map(_same, values, sets[name])):
+        if not all(_same(value, each[name]) for value, each in zip(values, sets, strict=True)):
             yield f"column {name} of its sets does not fit it"
 
 
@@ -193,44 +193,44 @@ class _Sets:
 
     def __init__(self, root: zarr.Group) -> None:
         self.count = 0
-        self._blocks = _blocks(root, SETS)
-        self._frame = pd.DataFrame(columns=list(SETS.columns))
-        self._problems: list[Problem] = []
-        self._highest = -1
+        self.problems: list[Problem] = []
         self._recordings = tables.length(root, RECORDINGS)
+        self._rows = self._read(root)
+        self._next = next(self._rows, None)
 
-    def of(self, row: int) -> pd.DataFrame:
+    def _read(self, root: zarr.Group) -> Iterator[dict[Hashable, Any]]:
+        highest = 0
+        for start, block in _blocks(root, SETS):
+            if isinstance(block, Problem):
+                self.problems.append(block)
+                continue
+            for row, each in enumerate(block.to_dict("records"), start):
+                owner = each["recording"]
+                if highest <= owner < self._recordings:
+                    highest = owner
+                    self.count += 1
+                    yield each
+                elif owner >= 0:
+                    self.problems.append(
+                        Problem(f"set {row}", f"it names recording {owner}, out of order")
+                    )
+
+    def of(self, row: int) -> list[dict[Hashable, Any]]:
         """Return the sets of recording `row`; rows are asked for in order."""
-        while self._highest <= row and self._next():
-            pass
-        owners = self._frame["recording"].to_numpy()
-        found: pd.DataFrame = self._frame[owners == row]
-        self._frame = self._frame[owners > row]
+        found = []
+        while self._next is not None and self._next["recording"] <= row:
+            if self._next["recording"] == row:
+                found.append(self._next)
+            else:
+                lost = self._next["recording"]
+                self.problems.append(Problem("sets", f"one is of recording {lost}, which is blank"))
+            self._next = next(self._rows, None)
         return found
 
-    def _next(self) -> bool:
-        start, block = next(self._blocks, (0, None))
-        if block is None:
-            return False
-        if isinstance(block, Problem):
-            self._problems.append(block)
-            return True
-        block = block[block["recording"] >= 0]
-        owners = block["recording"].to_numpy()
-        if len(owners) and (np.diff(owners) < 0).any() | (owners[0] < self._highest):
-            self._problems.append(Problem("sets", f"from {start} on they are not in order"))
-        if len(owners) and owners.max() >= self._recordings:
-            self._problems.append(Problem("sets", f"from {start} on: of recordings that are not"))
-        self.count += len(block)
-        self._highest = max(self._highest, *owners.tolist(), -1)
-        self._frame = pd.concat([self._frame, block]) if len(self._frame) else block
-        return True
-
-    def problems(self) -> list[Problem]:
+    def finish(self) -> list[Problem]:
         """Read what is left, and return all that was wrong."""
-        while self._next():
-            pass
-        return self._problems
+        self.of(self._recordings)
+        return self.problems
 
 
 def _models(root: zarr.Group, counts: _Counts) -> Iterator[Problem]:
