@@ -191,15 +191,15 @@ def test_evaluate__by_person_leaves_each_out_once() -> None:
 
 def test_evaluate__exercises_never_seen_in_training_are_errors_and_listed() -> None:
     plan = _plan(
-        _record(("curl", "dip", "row", "row"), user="ann"),
-        _record(("curl", "dip", "curl", "dip"), user="bob"),
+        _record(("curl", "curl", "dip", "row"), user="ann"),
+        _record(("dip", "row", "dip", "row"), user="bob"),
     )
     result = evaluate(plan, forest, protocol="person")
-    assert [fold.unseen for fold in result.folds] == [("row",), ()]
-    assert result.unseen == ("row",)
+    assert [fold.unseen for fold in result.folds] == [("curl",), ()]
+    assert result.unseen == ("curl",)
     assert [fold.set_error_percent for fold in result.folds] == [50, 0]
-    assert result.sets.confusion.recall.tolist() == [1, 1, 0]
-    assert "counted as errors: row" in str(result)
+    assert result.sets.confusion.recall.tolist() == [0, 1, 1]
+    assert "counted as errors: curl" in str(result)
 
 
 def test_evaluate__sets_too_short_for_a_window_are_reported() -> None:
