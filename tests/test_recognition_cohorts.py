@@ -11,9 +11,18 @@ from distributed import Client
 import workoutlab as wl
 from workoutlab.errors import InputError, LabError, ReadOnlyLabError, SchemaError
 from workoutlab.lab import Lab
-from workoutlab.recognition import EVERYONE, MLP, Models, Recipe, TrainResult, cohorts, train
+from workoutlab.recognition import (
+    EVERYONE,
+    MLP,
+    Models,
+    Recipe,
+    TrainResult,
+    cohorts,
+    train,
+    training,
+)
 from workoutlab.recognition.models import read_digests
-from workoutlab.recognition.people import find_people
+from workoutlab.recognition.people import Person, find_people, select_people
 from workoutlab.signals import RawWindows, Statistics, Windows, windows
 
 EXERCISES = ("curl", "press", "row")
@@ -186,12 +195,12 @@ def test_train__fails_the_people_whose_data_are_bad_and_nobody_else(lab):
 
 
 def test_train__fails_a_person_whose_recording_cannot_be_read_and_nobody_else(lab, monkeypatch):
-    compute = cohorts.make_member
+    read = cohorts.make_member
 
-    def fail_for_bob(person, recipe):
+    def fail_for_bob(plan, person, recipe):
         if person.user == "bob":
             raise LabError("samples of recording 1 cannot be read")
-        return compute(person, recipe)
+        return read(plan, person, recipe)
 
     monkeypatch.setattr(cohorts, "make_member", fail_for_bob)
     result = train(plan(lab), RECIPE, cohort=3)
@@ -212,7 +221,7 @@ def test_train__names_the_people_of_a_task_that_broke(lab, monkeypatch):
 
 def test_train_cohort__repeats_nothing_that_came_since_the_run_began(lab, monkeypatch):
     people = find_people(plan(lab), RECIPE)
-    task = cohorts.Cohort(people, RECIPE, "exercise", "auto", seen=0)
+    task = cohorts.Cohort(plan(lab), people, RECIPE, "exercise", "auto", seen=0)
     assert cohorts.train_cohort(task) == {}
     monkeypatch.setattr(cohorts, "make_member", lambda *_: pytest.fail("trained again"))
     assert cohorts.train_cohort(task) == {}
@@ -252,7 +261,7 @@ def test_train__refuses_a_lab_in_memory_that_the_workers_cannot_see(lab, monkeyp
         def scheduler_info(self, **_: int) -> dict[str, dict[str, object]]:
             return {"workers": {"tcp://127.0.0.1:4000": {}}}
 
-    monkeypatch.setattr(cohorts, "active_client", Elsewhere)
+    monkeypatch.setattr(training, "active_client", Elsewhere)
     with pytest.raises(LabError, match="in this process's memory"):
         train(plan(lab), RECIPE)
 
@@ -279,19 +288,28 @@ def test_train__refuses_what_cannot_mean_anything(lab):
         train(plan(lab.at(lab.snapshot)), RECIPE)
 
 
+def _everyone(counts: list[int], recipe: Recipe, inputs: int) -> cohorts.Cohort:
+    people = [Person(f"person-{n}", np.arange(0), count, "") for n, count in enumerate(counts)]
+    return cohorts.Cohort(
+        SimpleNamespace(length=inputs // 3), people, recipe, "exercise", "auto", 0
+    )
+
+
 @pytest.mark.parametrize(
-    ("counts", "most", "windows", "expected"),
+    ("counts", "most", "expected"),
     [
-        ([10, 10, 10, 10], 3, 1000, [3, 1]),
-        ([10, 0, 0, 10], 10, 1000, [4]),
-        ([0, 0], 5, 1000, [2]),
-        ([], 5, 1000, []),
-        ([30, 30, 30, 300, 10], 100, 100, [3, 1, 1]),
+        ([10, 10, 10, 10], 3, [3, 1]),
+        ([10, 0, 0, 10], 10, [4]),
+        ([0, 0], 5, [2]),
+        ([], 5, []),
+        ([30, 30, 30, 300, 10], 100, [3, 1, 1]),
     ],
 )
-def test_group__bounds_people_and_windows(counts, most, windows, expected):
-    people = [SimpleNamespace(windows=range(count)) for count in counts]
-    assert [len(part) for part in cohorts._group(people, most, windows)] == expected
+def test_group_people__bounds_people_and_memory(counts, most, expected, monkeypatch):
+    monkeypatch.setattr(cohorts, "_MOST_BYTES", 100 * 300 * 4)
+    everyone = _everyone(counts, Recipe(RawWindows(), MLP(5)), inputs=300)
+    parts = cohorts.group_people(everyone, threads=2, most=most)
+    assert [len(part) for part in parts] == expected
 
 
 @pytest.mark.parametrize(
@@ -299,13 +317,20 @@ def test_group__bounds_people_and_windows(counts, most, windows, expected):
     [
         (100, MLP(250, 50), [2, 12]),  # half a second a person
         (100, MLP(10), [32]),
-        (100_000, MLP(250, 50), [32]),
+        (10_000, MLP(250, 50), [32]),
     ],
 )
-def test_train__makes_cohorts_worth_their_commit(people, network, expected, monkeypatch):
-    monkeypatch.setattr(cohorts, "_count_threads", lambda: 2)
-    everyone = [SimpleNamespace(windows=range(600))] * people
+def test_group_people__makes_cohorts_worth_their_commit(people, network, expected):
     recipe = Recipe(RawWindows(), network, epochs=20)
-    room = cohorts._share_work(everyone, recipe, 1200)
-    parts = cohorts._group(everyone, cohorts._MOST_PEOPLE, room)
+    parts = cohorts.group_people(_everyone([600] * people, recipe, inputs=1200), threads=2)
     assert expected[0] <= len(parts[0]) <= expected[-1]
+
+
+def test_select_people__keeps_each_persons_segments(lab):
+    whole = plan(lab)
+    people = find_people(whole, RECIPE)
+    part, [cem, ann] = select_people(whole, [people[2], people[0]])
+    assert part.segments["user"].unique().tolist() == ["ann", "cem"]
+    for person in (ann, cem):
+        assert set(part.segments["user"].iloc[person.segments]) == {person.user}
+        assert part.segments["count"].iloc[person.segments].sum() == person.windows

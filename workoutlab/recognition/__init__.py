@@ -1,6 +1,5 @@
 """Personal networks: splits, training, evaluation and what models know."""
 
-from workoutlab.recognition.cohorts import TrainResult, train
 from workoutlab.recognition.evaluation import evaluate
 from workoutlab.recognition.models import Models, PersonalNetwork
 from workoutlab.recognition.networks import MLP
@@ -9,6 +8,7 @@ from workoutlab.recognition.recipe import Recipe
 from workoutlab.recognition.results import Evaluation
 from workoutlab.recognition.scoring import Baseline
 from workoutlab.recognition.splits import Protocol, check_split, split
+from workoutlab.recognition.training import TrainResult, train
 
 __all__ = [
     "EVERYONE",

@@ -1,33 +1,31 @@
-"""Training people's networks: a task for each cohort, which reads, trains and commits at once."""
+"""A cohort: people who are trained by one task, which reads, trains and commits at once."""
 
 import copy
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypedDict, Unpack
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import zarr
 
 from workoutlab import __version__
-from workoutlab.cluster import active_client, progress, run_tasks
-from workoutlab.errors import InputError, LabError, WorkoutlabError
-from workoutlab.recognition.engines import Engine, Trained, choose_engine, train_members
+from workoutlab.errors import WorkoutlabError
+from workoutlab.recognition.engines import Engine, Trained, train_members
 from workoutlab.recognition.members import Member
 from workoutlab.recognition.models import append_networks, read_digests
 from workoutlab.recognition.networks import count_weights
 from workoutlab.recognition.people import (
     Person,
     describe_plan,
-    find_people,
+    list_classes,
     make_member,
+    select_people,
 )
 from workoutlab.recognition.recipe import Recipe
-from workoutlab.schema import check_id
 from workoutlab.signals import Windows
 
-__all__ = ["Cohort", "TrainResult", "train", "train_cohort"]
+__all__ = ["Cohort", "group_people", "train_cohort"]
 
 _COHORTS_PER_THREAD: Final = 32
 """So many that a lost worker or a killed run repeats little, and threads end together."""
@@ -38,62 +36,16 @@ _MOST_BYTES: Final = 256 * 2**20
 """Of the inputs of a cohort, all of which are in memory at a time."""
 
 
-@dataclass(frozen=True)
-class TrainResult:
-    """What a training run did.
-
-    Parameters
-    ----------
-    name
-        Of the models.
-    trained
-        People whose networks were trained.
-    unchanged
-        People whose networks were there already, made from the same data, recipe and code.
-    failed
-        People without a new network, and why.
-    snapshot
-        The lab's snapshot that holds the networks.
-    """
-
-    name: str
-    trained: tuple[str, ...]
-    unchanged: tuple[str, ...]
-    failed: dict[str, str]
-    snapshot: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether nobody failed."""
-        return not self.failed
-
-    def as_dict(self) -> dict[str, object]:
-        """Return all of it, as JSON takes it."""
-        return {
-            "name": self.name,
-            "trained": list(self.trained),
-            "unchanged": list(self.unchanged),
-            "failed": dict(self.failed),
-            "snapshot": self.snapshot,
-        }
-
-    def __str__(self) -> str:
-        people = len(self.trained) + len(self.unchanged) + len(self.failed)
-        lines = [
-            f"models {self.name!r}: {len(self.trained)} of {people} people trained, "
-            f"{len(self.unchanged)} unchanged, {len(self.failed)} failed"
-        ]
-        return "\n".join([*lines, *(f"  {user}: {why}" for user, why in self.failed.items())])
-
-
 @dataclass(frozen=True, eq=False)
 class Cohort:
     """People who are trained by one task: one read, one commit.
 
     Parameters
     ----------
+    windows
+        The part of the plan that covers them.
     people
-        Who, each with their part of the plan.
+        Who.
     recipe
         How.
     name
@@ -104,170 +56,54 @@ class Cohort:
         Rows of networks that were looked at before; what came since is looked at by the task.
     """
 
+    windows: Windows
     people: Sequence[Person]
     recipe: Recipe
     name: str
     engine: str | Engine
     seen: int
 
-
-class Running(TypedDict, total=False):
-    """How a training run is carried out; none of it changes what is trained."""
-
-    engine: str | Engine
-    cohort: int | None
-    progress: bool
+    def part(self, people: Sequence[Person]) -> "Cohort":
+        """Return the cohort of some of these people."""
+        windows, moved = select_people(self.windows, people)
+        return replace(self, windows=windows, people=moved)
 
 
-def train(
-    windows: Windows,
-    recipe: Recipe,
-    *,
-    per: str = "user",
-    name: str = "exercise",
-    **running: Unpack[Running],
-) -> TrainResult:
-    """Train a network for each person, on the active Dask client if there is one.
-
-    Each finished cohort is committed at once, and a run that is started again trains only those
-    who have no network yet made from the same recordings, segments, recipe and code. So it is safe
-    to kill, and cheap to repeat after new recordings have come.
+def group_people(everyone: Cohort, threads: int, most: int | None = None) -> list[list[Person]]:
+    """Part people into cohorts in memory's bounds, of a worthwhile size.
 
     Parameters
     ----------
-    windows
-        The plan. Its labelled segments are trained on; networks go to the lab that it was made
-        from, which moves to the snapshot that holds them.
-    recipe
-        How networks are trained.
-    per
-        ``"user"``: one network a person. ``"all"``: one for all of them.
-    name
-        Name of the models; one lab may hold several.
-    **running
-        ``engine``: ``"stacked"``, ``"separate"`` or ``"auto"``, which is the former on a GPU.
-        ``cohort``: how many people a task trains; by default few enough that every worker has
-        many tasks. ``progress``: whether to show how many people are done, on a terminal.
-
-    Returns
-    -------
-    TrainResult
-        Who was trained, who was not, and why.
-
-    Raises
-    ------
-    InputError
-        If a parameter cannot mean anything.
-    LabError
-        If the lab is in memory and the workers are other processes, or cannot be written to.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import workoutlab as wl
-    >>> from workoutlab.recognition import MLP, Models, Recipe, train
-    >>> from workoutlab.signals import Statistics, windows
-    >>> lab = wl.Lab("memory://train-example")
-    >>> turn = np.sin(np.arange(3000) / 9)
-    >>> sets = [
-    ...     wl.LabelledSet(start=0, stop=1500, exercise="curl"),
-    ...     wl.LabelledSet(start=1500, stop=3000, exercise="rest"),
-    ... ]
-    >>> moved = np.stack([turn * (np.arange(3000) < 1500), turn * 0, turn * 0 + 1], axis=1)
-    >>> ann = wl.Recording(user="ann", session="1", acceleration=moved, rate_hz=50, sets=sets)
-    >>> _ = lab.append([ann])
-    >>> plan = windows(lab, length="2s")
-    >>> print(train(plan, Recipe(Statistics(), MLP(16))))
-    models 'exercise': 1 of 1 people trained, 0 unchanged, 0 failed
-    >>> print(train(plan, Recipe(Statistics(), MLP(16))))
-    models 'exercise': 0 of 1 people trained, 1 unchanged, 0 failed
-    >>> Models(lab).network("ann").classes
-    ('curl', 'rest')
+    everyone
+        All who are to be trained, and how.
+    threads
+        Number of cohorts that are trained at a time.
+    most
+        Number of people in a cohort; by default so few that there are many tasks, and so many
+        that none of them is mostly a commit.
     """
-    check_id(name, "name of the models")
-    engine, size = running.get("engine", "auto"), running.get("cohort")
-    choose_engine(engine)
-    if size is not None and size < 1:
-        raise InputError(f"cohort: expected 1 person or more, got {size}")
-    lab = windows.home.refresh()
-    _check_reachable(lab.url)
-    people = find_people(windows, recipe, per)
-    known, seen = read_digests(lab.root(), name)
-    changed = [person for person in people if known.get(person.user) != person.digest]
-    inputs = len(recipe.inputs.names(windows.length))
+    inputs = len(everyone.recipe.inputs.names(everyone.windows.length))
     room = _MOST_BYTES // (4 * inputs)
-    if size is None:
-        room = min(room, _share_work(changed, recipe, inputs))
-    parts = _group(changed, size or _MOST_PEOPLE, room)
-    tasks = [Cohort(part, recipe, name, engine, seen) for part in parts]
-    show = running.get("progress", True)
-    trained, failed = _run(tasks, len(people), len(people) - len(changed), show)
-    return TrainResult(
-        name=name,
-        trained=tuple(sorted(trained)),
-        unchanged=tuple(sorted({p.user for p in people} - {p.user for p in changed})),
-        failed=dict(sorted(failed.items())),
-        snapshot=lab.refresh().snapshot,
-    )
+    if most is None:
+        most = _MOST_PEOPLE
+        weights = count_weights(everyone.recipe.network.sizes(inputs, classes=2))
+        total = sum(person.windows for person in everyone.people)
+        fair = -(-total // (threads * _COHORTS_PER_THREAD))
+        room = min(room, max(fair, round(_LEAST_WORK / (everyone.recipe.epochs * weights))))
+    return _fill(everyone.people, most, room)
 
 
-def _check_reachable(url: str) -> None:
-    client = active_client() if url.startswith("memory://") else None
-    workers = client.scheduler_info(n_workers=-1)["workers"] if client else ()
-    if any(not str(address).startswith("inproc://") for address in workers):
-        raise LabError(
-            f"the lab at {url} is in this process's memory, where the active cluster's workers "
-            "cannot see it; close the client, or keep the lab in a folder or on S3"
-        )
-
-
-def _share_work(people: Sequence[Person], recipe: Recipe, inputs: int) -> int:
-    """Return how many windows a cohort has, so that tasks are many and none is mostly a commit."""
-    work = recipe.epochs * count_weights(recipe.network.sizes(inputs, classes=2))
-    total = sum(len(person.windows) for person in people)
-    fair = -(-total // (_count_threads() * _COHORTS_PER_THREAD))
-    return max(fair, round(_LEAST_WORK / work))
-
-
-def _group(people: Sequence[Person], most: int, windows: int) -> list[list[Person]]:
+def _fill(people: Sequence[Person], most: int, windows: int) -> list[list[Person]]:
     """Part people into cohorts of so many people and windows at most, one person at least."""
     cohorts: list[list[Person]] = []
     room = 0
     for person in people:
-        if not cohorts or len(cohorts[-1]) == most or len(person.windows) > room:
+        if not cohorts or len(cohorts[-1]) == most or person.windows > room:
             cohorts.append([])
             room = windows
         cohorts[-1].append(person)
-        room -= len(person.windows)
+        room -= person.windows
     return cohorts
-
-
-def _count_threads() -> int:
-    client = active_client()
-    return max(sum(client.nthreads().values()), 1) if client else os.cpu_count() or 1
-
-
-def _run(
-    tasks: Sequence[Cohort], people: int, unchanged: int, show: bool
-) -> tuple[list[str], dict[str, str]]:
-    trained: list[str] = []
-    failed: dict[str, str] = {}
-    with progress("people", people, show=show) as report:
-        report(unchanged)
-        for position, outcome in run_tasks(train_cohort, tasks):
-            users = [person.user for person in tasks[position].people]
-            failures = _explain(outcome, users)
-            failed.update(failures)
-            trained += [user for user in users if user not in failures]
-            report(unchanged + len(trained) + len(failed), len(failed))
-    return trained, failed
-
-
-def _explain(outcome: dict[str, str] | Exception, users: Sequence[str]) -> dict[str, str]:
-    if isinstance(outcome, Exception):
-        reason = f"{type(outcome).__name__}: {outcome}"
-        return dict.fromkeys(users, reason)
-    return outcome
 
 
 def train_cohort(cohort: Cohort) -> dict[str, str]:
@@ -286,11 +122,11 @@ def train_cohort(cohort: Cohort) -> dict[str, str]:
     dict
         Who could not be trained, and why.
     """
-    lab = copy.copy(cohort.people[0].windows.home).refresh()
+    lab = copy.copy(cohort.windows.home).refresh()
     known, seen = read_digests(lab.root(), cohort.name, cohort.seen)
     missing = [person for person in cohort.people if known.get(person.user) != person.digest]
     failed: dict[str, str] = {}
-    members = dict(_read(missing, cohort.recipe, failed))
+    members = dict(_read(cohort, missing, failed))
     outcomes = train_members(list(members.values()), cohort.recipe, cohort.engine)
     trained: list[tuple[Person, Trained]] = []
     for person, outcome in zip(members, outcomes, strict=True):
@@ -307,11 +143,11 @@ def train_cohort(cohort: Cohort) -> dict[str, str]:
 
 
 def _read(
-    people: Sequence[Person], recipe: Recipe, failed: dict[str, str]
+    cohort: Cohort, people: Sequence[Person], failed: dict[str, str]
 ) -> Iterator[tuple[Person, Member]]:
     for person in people:
         try:
-            yield person, make_member(person, recipe)
+            yield person, make_member(cohort.windows, person, cohort.recipe)
         except WorkoutlabError as error:
             failed[person.user] = str(error)
 
@@ -323,28 +159,27 @@ def _store(
     new = [pair for pair in trained if known.get(pair[0].user) != pair[0].digest]
     if not new:
         return
-    plan = new[0][0].windows
     settings = {
         "recipe": cohort.recipe.settings(),
-        "windows": describe_plan(plan),
+        "windows": describe_plan(cohort.windows),
         "engine": cohort.engine if isinstance(cohort.engine, str) else repr(cohort.engine),
         "version": __version__,
     }
-    rows = [_make_row(person, outcome) for person, outcome in new]
+    rows = [_make_row(cohort.windows, person, outcome) for person, outcome in new]
     append_networks(root, cohort.name, rows, [each.network.pack() for _, each in new], settings)
 
 
-def _make_row(person: Person, trained: Trained) -> dict[str, Any]:
-    segments = person.windows.segments
+def _make_row(windows: Windows, person: Person, trained: Trained) -> dict[str, Any]:
+    segments = windows.segments.iloc[person.segments]
     return {
         "user": person.user,
         "digest": person.digest,
-        "classes": json.dumps(person.classes),
+        "classes": json.dumps(list_classes(segments)),
         "layers": json.dumps(trained.network.sizes),
         "windows": trained.windows,
         "sets": len(segments),
         "recordings": segments["recording"].nunique(),
         "simulated": bool(segments["simulated"].any()),
-        "snapshot": person.windows.lab.snapshot,
+        "snapshot": windows.lab.snapshot,
         "trained_ns": time.time_ns(),
     }

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from workoutlab.errors import InputError, TrainingError
 from workoutlab.recognition.members import Member
@@ -16,7 +18,15 @@ from workoutlab.recognition.randomness import make_key
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.signals import Windows, compute
 
-__all__ = ["EVERYONE", "Person", "describe_plan", "find_people", "make_member"]
+__all__ = [
+    "EVERYONE",
+    "Person",
+    "describe_plan",
+    "find_people",
+    "list_classes",
+    "make_member",
+    "select_people",
+]
 
 EVERYONE: Final = "*"
 """Whose network the common one is: no user can have this id."""
@@ -45,20 +55,18 @@ class Person:
     ----------
     user
         The person, or :data:`EVERYONE`.
+    segments
+        Positions in the plan of the person's labelled segments that have windows; increasing.
     windows
-        The plan of the person's labelled segments that have windows.
+        Number of these windows.
     digest
         SHA-256, in hex, of all that decides the network: recordings, segments, recipe, code.
     """
 
     user: str
-    windows: Windows
+    segments: npt.NDArray[np.int64]
+    windows: int
     digest: str
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the exercises, sorted."""
-        return tuple(sorted(self.windows.segments["exercise"].unique()))
 
 
 def find_people(windows: Windows, recipe: Recipe, per: str = "user") -> list[Person]:
@@ -68,7 +76,7 @@ def find_people(windows: Windows, recipe: Recipe, per: str = "user") -> list[Per
     ----------
     windows
         The plan. Segments without a label or without a window teach nothing and are left out; a
-        user who has no others is still listed, with an empty plan.
+        user who has no others is still listed, without segments.
     recipe
         How networks are trained.
     per
@@ -82,19 +90,24 @@ def find_people(windows: Windows, recipe: Recipe, per: str = "user") -> list[Per
     if per not in ("user", "all"):
         raise InputError(f"per: expected 'user' or 'all', got {per!r}")
     segments = windows.segments
+    counts = segments["count"].to_numpy(np.int64)
     users = segments["user"].to_numpy(dtype=str)
     if per == "all":
         users = np.full(len(segments), EVERYONE)
-    teaches = (segments["exercise"] != "").to_numpy(bool) & (segments["count"] > 0).to_numpy(bool)
+    teaches = (segments["exercise"] != "").to_numpy(bool) & (counts > 0)
+    # Columns as lists, once: a frame takes longer to cut than a person's segments to digest.
+    facts = [segments[name].tolist() for name in ("digest", "start", "stop", "count", "exercise")]
     common = [_code_digest(), recipe.digest(), json.dumps(describe_plan(windows), sort_keys=True)]
     people = []
     for user, chosen in _by_user(users):
-        part = windows.select(chosen[teaches[chosen]])
-        people.append(Person(user, part, _digest_part(part, [*common, user])))
+        kept = chosen[teaches[chosen]]
+        rows = [[column[position] for column in facts] for position in kept]
+        digest = _digest([*common, user, json.dumps(rows)])
+        people.append(Person(user, kept, int(counts[kept].sum()), digest))
     return people
 
 
-def _by_user(users: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def _by_user(users: npt.NDArray[np.str_]) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
     """Yield each user, with the positions of the user's segments."""
     order = np.argsort(users, kind="stable")
     names, firsts = np.unique(users[order], return_index=True)
@@ -102,11 +115,15 @@ def _by_user(users: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         yield str(name), chosen
 
 
-def _digest_part(part: Windows, common: list[str]) -> str:
-    segments = part.segments[["digest", "start", "stop", "count", "exercise"]]
-    digest = hashlib.sha256("\n".join(common).encode())
-    digest.update(json.dumps(segments.to_numpy(dtype=object).tolist()).encode())
-    return digest.hexdigest()
+def _digest(texts: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def select_people(windows: Windows, people: Sequence[Person]) -> tuple[Windows, list[Person]]:
+    """Return the part of a plan that covers some people, and these people in it."""
+    kept = np.sort(np.concatenate([person.segments for person in people]))
+    moved = [replace(person, segments=np.searchsorted(kept, person.segments)) for person in people]
+    return windows.select(kept), moved
 
 
 def describe_plan(windows: Windows) -> dict[str, object]:
@@ -130,7 +147,7 @@ def _code_digest() -> str:
     return digest.hexdigest()
 
 
-def make_member(person: Person, recipe: Recipe) -> Member:
+def make_member(windows: Windows, person: Person, recipe: Recipe) -> Member:
     """Read a person's recordings and compute the inputs of their windows.
 
     Raises
@@ -140,16 +157,22 @@ def make_member(person: Person, recipe: Recipe) -> Member:
     DamagedLabError
         If a recording cannot be read.
     """
-    segments = person.windows.segments
-    if segments.empty:
+    if not person.windows:
         raise TrainingError(
-            "no labelled set is long enough for a window; shorten the windows, or record longer sets"
+            "no labelled set is long enough for a window: shorten the windows or record longer"
         )
-    labels = np.searchsorted(person.classes, segments["exercise"].to_numpy(dtype=str))
+    part = windows.select(person.segments)
+    classes = list_classes(part.segments)
+    labels = np.searchsorted(classes, part.segments["exercise"].to_numpy(dtype=str))
     return Member(
         key=person.user,
-        inputs=compute(person.windows, recipe.inputs),
-        targets=np.repeat(labels, segments["count"]),
-        classes=len(person.classes),
+        inputs=compute(part, recipe.inputs),
+        targets=np.repeat(labels, part.segments["count"]),
+        classes=len(classes),
         seed=make_key(recipe.seed, person.user)[0],
     )
+
+
+def list_classes(segments: pd.DataFrame) -> list[str]:
+    """Return the names of the exercises, sorted: the order of a network's outputs."""
+    return sorted(segments["exercise"].unique())

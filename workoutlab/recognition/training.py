@@ -1,0 +1,191 @@
+"""Training people's networks: who is missing or has changed, in cohorts, with progress."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypedDict, Unpack
+
+from workoutlab.cluster import active_client, progress, run_tasks
+from workoutlab.errors import InputError, LabError
+from workoutlab.recognition.cohorts import Cohort, group_people, train_cohort
+from workoutlab.recognition.engines import Engine, choose_engine
+from workoutlab.recognition.models import read_digests
+from workoutlab.recognition.people import Person, find_people
+from workoutlab.recognition.recipe import Recipe
+from workoutlab.schema import check_id
+from workoutlab.signals import Windows
+
+__all__ = ["Running", "TrainResult", "train"]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training run did.
+
+    Parameters
+    ----------
+    name
+        Of the models.
+    trained
+        People whose networks were trained.
+    unchanged
+        People whose networks were there already, made from the same data, recipe and code.
+    failed
+        People without a new network, and why.
+    snapshot
+        The lab's snapshot that holds the networks.
+    """
+
+    name: str
+    trained: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    failed: dict[str, str]
+    snapshot: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether nobody failed."""
+        return not self.failed
+
+    def as_dict(self) -> dict[str, object]:
+        """Return all of it, as JSON takes it."""
+        return {
+            "name": self.name,
+            "trained": list(self.trained),
+            "unchanged": list(self.unchanged),
+            "failed": dict(self.failed),
+            "snapshot": self.snapshot,
+        }
+
+    def __str__(self) -> str:
+        people = len(self.trained) + len(self.unchanged) + len(self.failed)
+        lines = [
+            f"models {self.name!r}: {len(self.trained)} of {people} people trained, "
+            f"{len(self.unchanged)} unchanged, {len(self.failed)} failed"
+        ]
+        return "\n".join([*lines, *(f"  {user}: {why}" for user, why in self.failed.items())])
+
+
+class Running(TypedDict, total=False):
+    """How a training run is carried out; none of it changes what is trained."""
+
+    engine: str | Engine
+    cohort: int | None
+    progress: bool
+
+
+def train(
+    windows: Windows,
+    recipe: Recipe,
+    *,
+    per: str = "user",
+    name: str = "exercise",
+    **running: Unpack[Running],
+) -> TrainResult:
+    """Train a network for each person, on the active Dask client if there is one.
+
+    Each finished cohort is committed at once, and a run that is started again trains only those
+    who have no network yet made from the same recordings, segments, recipe and code. So it is safe
+    to kill, and cheap to repeat after new recordings have come.
+
+    Parameters
+    ----------
+    windows
+        The plan. Its labelled segments are trained on; networks go to the lab that it was made
+        from, which moves to the snapshot that holds them.
+    recipe
+        How networks are trained.
+    per
+        ``"user"``: one network a person. ``"all"``: one for all of them.
+    name
+        Name of the models; one lab may hold several.
+    **running
+        ``engine``: ``"stacked"``, ``"separate"`` or ``"auto"``, which is the former on a GPU.
+        ``cohort``: how many people a task trains; by default few enough that every worker has
+        many tasks. ``progress``: whether to show how many people are done, on a terminal.
+
+    Returns
+    -------
+    TrainResult
+        Who was trained, who was not, and why.
+
+    Raises
+    ------
+    InputError
+        If a parameter cannot mean anything.
+    LabError
+        If the lab is in memory and the workers are other processes, or cannot be written to.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import workoutlab as wl
+    >>> from workoutlab.recognition import MLP, Models, Recipe, train
+    >>> from workoutlab.signals import Statistics, windows
+    >>> lab = wl.Lab("memory://train-example")
+    >>> turn = np.sin(np.arange(3000) / 9)
+    >>> sets = [
+    ...     wl.LabelledSet(start=0, stop=1500, exercise="curl"),
+    ...     wl.LabelledSet(start=1500, stop=3000, exercise="rest"),
+    ... ]
+    >>> moved = np.stack([turn * (np.arange(3000) < 1500), turn * 0, turn * 0 + 1], axis=1)
+    >>> ann = wl.Recording(user="ann", session="1", acceleration=moved, rate_hz=50, sets=sets)
+    >>> _ = lab.append([ann])
+    >>> plan = windows(lab, length="2s")
+    >>> print(train(plan, Recipe(Statistics(), MLP(16))))
+    models 'exercise': 1 of 1 people trained, 0 unchanged, 0 failed
+    >>> print(train(plan, Recipe(Statistics(), MLP(16))))
+    models 'exercise': 0 of 1 people trained, 1 unchanged, 0 failed
+    >>> Models(lab).network("ann").classes
+    ('curl', 'rest')
+    """
+    check_id(name, "name of the models")
+    engine, most = running.get("engine", "auto"), running.get("cohort")
+    choose_engine(engine)
+    if most is not None and most < 1:
+        raise InputError(f"cohort: expected 1 person or more, got {most}")
+    lab = windows.home.refresh()
+    _check_reachable(lab.url)
+    people = find_people(windows, recipe, per)
+    known, seen = read_digests(lab.root(), name)
+    changed = [person for person in people if known.get(person.user) != person.digest]
+    unchanged = tuple(person.user for person in people if known.get(person.user) == person.digest)
+    everyone = Cohort(windows, changed, recipe, name, engine, seen)
+    with progress("people", len(people), show=running.get("progress", True)) as report:
+        report(len(unchanged))
+        failed: dict[str, str] = {}
+        done = len(unchanged)
+        for users, failures in _run(everyone, group_people(everyone, _count_threads(), most)):
+            done += len(users)
+            failed.update(failures)
+            report(done, len(failed))
+    trained = tuple(person.user for person in changed if person.user not in failed)
+    failed = dict(sorted(failed.items()))
+    return TrainResult(name, trained, unchanged, failed, lab.refresh().snapshot)
+
+
+def _check_reachable(url: str) -> None:
+    client = active_client() if url.startswith("memory://") else None
+    workers = client.scheduler_info(n_workers=-1)["workers"] if client else ()
+    if any(not str(address).startswith("inproc://") for address in workers):
+        raise LabError(
+            f"the lab at {url} is in this process's memory, where the active cluster's workers "
+            "cannot see it; close the client, or keep the lab in a folder or on S3"
+        )
+
+
+def _count_threads() -> int:
+    client = active_client()
+    return max(sum(client.nthreads().values()), 1) if client else os.cpu_count() or 1
+
+
+def _run(
+    everyone: Cohort, groups: Sequence[Sequence[Person]]
+) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """Yield the users of each cohort as it is done, and those among them who failed, and why."""
+    for position, outcome in run_tasks(train_cohort, map(everyone.part, groups)):
+        users = [person.user for person in groups[position]]
+        if isinstance(outcome, Exception):
+            yield users, dict.fromkeys(users, f"{type(outcome).__name__}: {outcome}")
+        else:
+            yield users, outcome
