@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from workoutlab.errors import InputError
 from workoutlab.simulate import (
@@ -25,7 +26,7 @@ from workoutlab.simulate import (
     record_session,
     simulate,
 )
-from workoutlab.simulate.beats import minimum_jerk, minimum_jerk_change
+from workoutlab.simulate.beats import find_beats, minimum_jerk, minimum_jerk_change
 from workoutlab.simulate.motion import G, Motion, lever_force, play, turn_rate
 from workoutlab.simulate.rotations import (
     conjugate,
@@ -35,7 +36,7 @@ from workoutlab.simulate.rotations import (
     to_vector,
     upright,
 )
-from workoutlab.simulate.scripts import write_script
+from workoutlab.simulate.scripts import Script, write_script
 from workoutlab.simulate.sensors import measure
 
 Array = npt.NDArray[np.float64]
@@ -159,6 +160,87 @@ def test_play__moves_smoothly_from_set_to_rest() -> None:
     # No forearm does more than 1,500 degrees a second here, nor turns at once.
     assert np.abs(motion.turn_rate).max() < np.radians(1500)
     assert np.abs(np.diff(motion.turn_rate, axis=1)).max() < 4
+
+
+def quiet_script(name: str) -> Script:
+    """A script of one set in which nothing but the exercise itself moves the wrist."""
+    person = make_person(0, 1)
+    calm = replace(person.styles[name], sway=(0, 0, 0), twist=(0, 0, 0))
+    effort = Effort(exercise=name, weight_kg=10, repetitions=3, intensity=0.6, rest_s=7)
+    script = write_script(replace(person, styles={name: calm}), 0, [effort])
+    (movement,) = script.movements
+    still = replace(movement.exercise, impact_g=0)
+    calm = replace(movement.style, sway=(0, 0, 0), twist=(0, 0, 0))
+    script.movements[:] = [replace(movement, exercise=still, style=calm, tremor_g=0)]
+    script.jolts.clear()
+    script.walks.clear()
+    return script
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_play__turns_the_forearm_as_the_exercise_says(name: str) -> None:
+    script = quiet_script(name)
+    beats, (movement,) = find_beats(script, 100), script.movements
+    busy = np.flatnonzero(beats.busy)
+    motion = play(script, 100, 0, np.random.default_rng(0))
+    way = beats.way[busy, np.newaxis]
+    base, *_ = moved = Rotation.from_quat(motion.orientation[:, busy].T, scalar_first=True)
+    about_axis = Rotation.from_rotvec(
+        way * movement.axis * movement.exercise.range_deg, degrees=True
+    )
+    about_itself = Rotation.from_rotvec(
+        way * [1, 0, 0] * movement.exercise.pronation_deg, degrees=True
+    )
+    wrong = (base * about_axis * about_itself).inv() * moved
+    assert wrong.magnitude().max() < 1e-6
+    assert way.max() > 0.5
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_play__force_is_the_second_derivative_of_the_wrists_path(name: str) -> None:
+    rate_hz = 500.0
+    script = quiet_script(name)
+    beats, exercise = find_beats(script, rate_hz), script.movements[0].exercise
+    motion = play(script, rate_hz, 0, np.random.default_rng(0))
+    busy = np.flatnonzero(beats.busy)
+    base = motion.orientation[:, busy[0]]
+    start, towards = np.array(exercise.start), np.array(exercise.towards)
+    level = towards - start * (start @ towards) / (start @ start)
+    reach = rotate(base, level / np.linalg.norm(level))[:, np.newaxis]
+    lever = np.array([[-exercise.radius_m], [0], [0]])
+    path = rotate(motion.orientation, lever)
+    path = path + beats.way * (exercise.rise_m * UP + exercise.reach_m * reach)
+    acceleration = np.gradient(np.gradient(path, axis=1), axis=1) * rate_hz**2 / G
+    force = rotate(motion.orientation, motion.force_g) - UP
+    inside = busy[5:-5]
+    # Between samples the jerk changes at once where a phase begins: differences blur that.
+    assert force[:, inside] == pytest.approx(acceleration[:, inside], abs=5e-3)
+    assert np.abs(acceleration[:, inside]).max() > 0.03
+
+
+def test_find_beats__push_is_the_second_derivative_of_the_way() -> None:
+    beats = find_beats(quiet_script("twist"), 1000)
+    numeric = np.gradient(np.gradient(beats.way)) * 1000**2
+    assert beats.push == pytest.approx(numeric, abs=0.2)
+    assert np.abs(beats.push).max() > 3
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), st.integers(0, 50), st.lists(st.floats(7, 90), min_size=1, max_size=6))
+def test_write_script__poses_change_one_after_the_other_and_never_in_a_set(
+    person: int, session: int, rests_s: list[float]
+) -> None:
+    efforts = [
+        Effort(exercise="twist", weight_kg=10, repetitions=8, intensity=0.6, rest_s=rest_s)
+        for rest_s in rests_s
+    ]
+    script = write_script(make_person(0, person), session, efforts)
+    frames = script.keyframes
+    assert all(a.at_s <= b.at_s - b.move_s + 1e-9 for a, b in pairwise(frames))
+    for movement in script.movements:
+        start_s, stop_s = movement.breaks_s[0, 0], movement.breaks_s[-1, -1]
+        assert all(b.at_s <= start_s or b.at_s - b.move_s >= stop_s for b in frames)
+        assert all(walk.stop_s <= start_s or walk.start_s >= stop_s for walk in script.walks)
 
 
 # Sensors
@@ -385,6 +467,21 @@ def test_simulation__can_be_pickled() -> None:
     assert again == crowd
     assert same(again.session(2, 1), crowd.session(2, 1))
     assert same(pickle.loads(pickle.dumps(crowd.session(2, 1))), crowd.session(2, 1))
+
+
+def test_record_session__noise_is_another_each_time() -> None:
+    effort = Effort(exercise="twist", weight_kg=10, repetitions=8, intensity=0.6, rest_s=20)
+    plan = [PlannedSet(planned=effort, done=effort)]
+    rough = [
+        np.diff(
+            record_session(
+                make_person(0, 0), session, plan, rate_hz=50, sensor=Sensor(step_g=0), minutes=5
+            ).recording.acceleration[-500:, 0],
+            n=2,
+        )
+        for session in range(2)
+    ]
+    assert abs(np.corrcoef(rough)[0, 1]) < 0.2
 
 
 def test_session__starts_on_later_days() -> None:
