@@ -295,9 +295,8 @@ def _find_settings(home: zarr.Group, settings: Mapping[str, Any]) -> int:
     """Return the row that holds these settings, appended where they are new."""
     text = json.dumps(settings, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    if tables.length(home, SETTINGS):
-        known = tables.read(home, SETTINGS, ["digest"])["digest"]
-        same = known.index[known == digest]
-        if len(same):
-            return int(same[0])
+    known = tables.read(home, SETTINGS, ["digest"])["digest"]
+    same = known.index[known == digest]
+    if len(same):
+        return int(same[0])
     return tables.append(home, SETTINGS, {"digest": [digest], "text": [text]})
