@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from workoutlab.simulate.scripts import Movement, Script
 
-__all__ = ["Beats", "find_beats", "minimum_jerk", "minimum_jerk_change"]
+__all__ = ["Beats", "find_beats", "find_latest", "minimum_jerk", "minimum_jerk_change"]
 
 Array = npt.NDArray[np.float64]
 
@@ -46,9 +46,9 @@ def find_beats(script: Script, rate_hz: float) -> Beats:
     seconds = np.arange(round(script.duration_s * rate_hz)) / rate_hz
     moves = script.movements
     breaks_s = np.concatenate([move.breaks_s for move in moves])
-    begun = np.maximum(np.searchsorted(breaks_s[:, 0], seconds, side="right") - 1, 0)
+    begun = np.maximum(find_latest(breaks_s[:, 0], seconds), 0)
     amplitude = np.concatenate([move.amplitude for move in moves])[begun]
-    start, out, back, end, stop = breaks_s.T[:, begun]
+    start, out, back, end, stop = np.take(breaks_s.T, begun, axis=1)
     rising, falling = (seconds - start) / (out - start), (seconds - back) / (end - back)
     busy = (seconds >= start) & (seconds < stop)
     return Beats(
@@ -63,6 +63,18 @@ def find_beats(script: Script, rate_hz: float) -> Beats:
         ),
         phase=np.where(busy, (seconds - start) / (stop - start), 0),
     )
+
+
+def find_latest(starts_s: Array, seconds: Array) -> npt.NDArray[np.int64]:
+    """Return, for each moment, the number of the last start at or before it, or -1.
+
+    Examples
+    --------
+    >>> find_latest(np.array([1.0, 3]), np.arange(5.0))
+    array([-1,  0,  0,  1,  1])
+    """
+    edges = np.concatenate([[0], np.searchsorted(seconds, starts_s), [len(seconds)]])
+    return np.repeat(np.arange(-1, len(starts_s)), np.diff(edges))
 
 
 def _numbers(moves: list[Movement]) -> npt.NDArray[np.int64]:

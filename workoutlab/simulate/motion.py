@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from workoutlab.simulate.beats import Beats, find_beats, minimum_jerk
+from workoutlab.simulate.beats import Beats, find_beats, find_latest, minimum_jerk
 from workoutlab.simulate.exercises import Exercise
 from workoutlab.simulate.rotations import (
     IDENTITY,
@@ -160,9 +160,9 @@ def _base(script: Script, seconds: Array) -> Array:
     at_s, move_s, heading = np.array([(f.at_s, f.move_s, f.heading) for f in frames]).T
     poses = upright(np.array([f.up for f in frames]).T, heading)
     ways = to_vector(multiply(conjugate(poses[:, :-1]), poses[:, 1:]))
-    last = np.clip(np.searchsorted(at_s, seconds, side="right") - 1, 0, len(frames) - 2)
+    last = np.clip(find_latest(at_s, seconds), 0, len(frames) - 2)
     gone = minimum_jerk(1 + (seconds - at_s[last + 1]) / move_s[last + 1])
-    return multiply(poses[:, last], from_vector(ways[:, last] * gone))
+    return multiply(np.take(poses, last, axis=1), from_vector(np.take(ways, last, axis=1) * gone))
 
 
 def _turn(script: Script, beats: Beats) -> Array:
@@ -174,18 +174,19 @@ def _turn(script: Script, beats: Beats) -> Array:
     number, way = beats.number[busy], beats.way[busy]
     turn = np.tile(IDENTITY[:, np.newaxis], len(beats.seconds))
     turn[:, busy] = multiply(
-        from_vector(ranges[:, number] * way), from_vector(pronation[:, number] * way)
+        from_vector(np.take(ranges, number, axis=1) * way),
+        from_vector(np.take(pronation, number, axis=1) * way),
     )
     return turn
 
 
 def _sway(script: Script, beats: Beats) -> Array:
     """Return what else turns in a repetition, in radians; shape (3, sample)."""
-    moves = script.movements
-    even = np.array([move.style.sway for move in moves]).T[:, beats.number]
-    odd = np.array([move.style.twist for move in moves]).T[:, beats.number]
+    even = np.array([move.style.sway for move in script.movements]).T
+    odd = np.array([move.style.twist for move in script.movements]).T
     # Both forms and their first derivatives are 0 at the ends of a repetition.
     sine = np.sin(2 * np.pi * beats.phase)
+    even, odd = np.take(even, beats.number, axis=1), np.take(odd, beats.number, axis=1)
     return np.asarray((even + odd * sine) * (sine * sine), dtype=np.float64)
 
 
@@ -196,7 +197,7 @@ def _shift(script: Script, beats: Beats, base: Array) -> Array:
     rise_m = np.array([exercise.rise_m for exercise in exercises])
     busy = np.flatnonzero(beats.busy)
     number, push = beats.number[busy], beats.push[busy] / G
-    moved = rotate(base[:, busy], reach_m[:, number] * push)
+    moved = rotate(np.take(base, busy, axis=1), np.take(reach_m, number, axis=1) * push)
     moved[2] += rise_m[number] * push
     shift = np.zeros((3, len(beats.seconds)))
     shift[:, busy] = moved

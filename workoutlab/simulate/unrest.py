@@ -16,14 +16,14 @@ _STEADY: Final = 0.35
 """Fidgeting in a set, as a share of that at rest."""
 
 _RAMP_S: Final = 0.7
-_FIDGET_S: Final = 0.9
+_FIDGET_S: Final = 0.45
 _TREMOR_S: Final = 0.05
 _JOLT_S: Final = 0.3
 _JOLT_HZ: Final = 9.0
 
 
-def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], width: int) -> Array:
-    """Return smooth noise of standard deviation 1: white noise under four moving averages.
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], spacing: int) -> Array:
+    """Return smooth noise of standard deviation 1: a cubic spline with random coefficients.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], width: int) -
         Where it comes from.
     shape
         Rows, and samples.
-    width
-        Samples that each average covers.
+    spacing
+        Samples between knots.
 
     Examples
     --------
@@ -41,22 +41,23 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], width: int) -
     array([1., 1.])
     """
     rows, samples = shape
-    noise = rng.standard_normal((rows, samples + 4 * width))
-    weights = np.ones(1)
-    for _ in range(4):
-        total = np.cumsum(noise, axis=1)
-        noise = total[:, width:] - total[:, :-width]
-        weights = np.convolve(weights, np.ones(width))
-    return np.asarray(noise / np.sqrt((weights * weights).sum()), dtype=np.float64)
+    pieces = samples // spacing + 1
+    knots = rng.standard_normal((rows, pieces + 3, 1))
+    x = np.arange(spacing) / spacing
+    weights = [(1 - x) ** 3, 3 * x**3 - 6 * x**2 + 4, 1 + 3 * x * (1 + x - x * x), x**3]
+    weights = [weight / np.sqrt(np.mean(np.square(weights).sum(axis=0))) for weight in weights]
+    noise = sum(knots[:, first : first + pieces] * weights[first] for first in range(4))
+    return np.asarray(noise, dtype=np.float64).reshape(rows, -1)[:, :samples]
 
 
 def fidget(beats: Beats, rate_hz: float, size_rad: float, rng: np.random.Generator) -> Array:
     """Return small turns of the forearm in radians, smaller in a set; shape (3, sample)."""
-    noise = smooth_noise(rng, (3, len(beats.seconds)), max(round(_FIDGET_S / 2 * rate_hz), 2))
+    noise = smooth_noise(rng, (3, len(beats.seconds)), max(round(_FIDGET_S * rate_hz), 2))
     width = max(round(rate_hz), 2)
     # A slow change of size: a sudden one would be a jerk of the arm.
-    size = np.convolve(np.where(beats.busy, _STEADY, 1), np.full(width, 1 / width), mode="same")
-    return np.asarray(noise * (size_rad * size), dtype=np.float64)
+    size = np.where(beats.busy, _STEADY, 1.0)
+    total = np.cumsum(np.pad(size, (width // 2, width - width // 2), mode="edge"))
+    return np.asarray(noise * (total[width:] - total[:-width]) * (size_rad / width), np.float64)
 
 
 def tremble(script: Script, beats: Beats, rate_hz: float, rng: np.random.Generator) -> Array:
@@ -76,9 +77,11 @@ def jolt(script: Script, samples: int, rate_hz: float, rng: np.random.Generator)
         events.append(np.column_stack([move.breaks_s[:, 3], size_g]))
     at_s, size_g = np.concatenate(events).T
     way = rng.normal(0, 0.5, (3, len(at_s))) + np.array([[0], [0], [1]])
-    at = np.minimum(np.rint(at_s * rate_hz).astype(np.int64), samples - 1)
-    impulses = [np.bincount(at, row, samples) for row in way * size_g]
-    return np.stack([np.convolve(row, _ringing(rate_hz))[:samples] for row in impulses])
+    ringing = _ringing(rate_hz)
+    at = np.rint(at_s * rate_hz).astype(np.int64)[:, np.newaxis] + np.arange(len(ringing))
+    at = np.minimum(at, samples).ravel()  # what comes after the end is gathered there
+    rows = [np.bincount(at, np.outer(row, ringing).ravel(), samples + 1) for row in way * size_g]
+    return np.asarray(np.stack(rows)[:, :samples], dtype=np.float64)
 
 
 def _ringing(rate_hz: float) -> Array:
