@@ -5,7 +5,6 @@ does not exist, a lab of that many recordings of 20 minutes is made there first,
 measured.
 """
 
-import resource
 import sys
 from pathlib import Path
 
@@ -35,7 +34,16 @@ def measure(folder: Path, recordings: int, block_bytes: int) -> float:
     plan = windows(Lab(folder, create=False), within="recordings")
     dataset = features(plan.select(np.arange(recordings)), RawWindows(), block_bytes=block_bytes)
     dataset["features"].data.mean(axis=0).compute(scheduler="threads", num_workers=2)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_mib()
+
+
+def peak_mib() -> float:
+    """Return the most memory that this process has used.
+
+    ``ru_maxrss`` will not do: it starts with that of the process that started this one.
+    """
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) / 1024
 
 
 if __name__ == "__main__":
