@@ -1,6 +1,6 @@
 """Simulated sessions that several test modules ask for."""
 
-from workoutlab.simulate import (
+from workoutlab.simulation import (
     PERFECT,
     Effort,
     PlannedSet,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.simulated import perform
 from workoutlab.errors import InputError
-from workoutlab.simulate import (
+from workoutlab.simulation import (
     EXERCISES,
     GROUPS,
     PERFECT,
@@ -176,7 +176,7 @@ def test_simulate__asking_for_ten_million_makes_nobody(monkeypatch: pytest.Monke
         made.append(index)
         return make_person(seed, index)
 
-    monkeypatch.setattr("workoutlab.simulate.simulation.make_person", counted)
+    monkeypatch.setattr("workoutlab.simulation.simulation.make_person", counted)
     crowd = simulate(10_000_000, minutes=5)
     sessions, recordings = iter(crowd), crowd.recordings()
     assert len(crowd) == 30_000_000

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from tests.simulated import perform
 from workoutlab.errors import InputError
-from workoutlab.simulate import (
+from workoutlab.simulation import (
     EXERCISES,
     PERFECT,
     WATCH,
@@ -21,9 +21,9 @@ from workoutlab.simulate import (
     plan_session,
     simulate,
 )
-from workoutlab.simulate.beats import find_beats, minimum_jerk, minimum_jerk_change
-from workoutlab.simulate.motion import G, Motion, lever_force, play, turn_rate
-from workoutlab.simulate.rotations import (
+from workoutlab.simulation.beats import find_beats, minimum_jerk, minimum_jerk_change
+from workoutlab.simulation.motion import G, Motion, lever_force, play, turn_rate
+from workoutlab.simulation.rotations import (
     conjugate,
     from_vector,
     multiply,
@@ -31,9 +31,9 @@ from workoutlab.simulate.rotations import (
     to_vector,
     upright,
 )
-from workoutlab.simulate.scripts import Script, Walk, write_script
-from workoutlab.simulate.sensors import measure
-from workoutlab.simulate.unrest import fidget, jolt, smooth_noise, tremble, walk
+from workoutlab.simulation.scripts import Script, Walk, write_script
+from workoutlab.simulation.sensors import measure
+from workoutlab.simulation.unrest import fidget, jolt, smooth_noise, tremble, walk
 
 Array = npt.NDArray[np.float64]
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from workoutlab.recognition import MLP, Models, Recipe, evaluate, train
     from workoutlab.recording import LabelledSet, Recording
     from workoutlab.signals import RawWindows, Statistics, features, windows
+    from workoutlab.simulation import simulate
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ _HOMES = {
     "evaluate": "workoutlab.recognition",
     "features": "workoutlab.signals",
     "ingest": "workoutlab.ingestion",
+    "simulate": "workoutlab.simulation",
     "train": "workoutlab.recognition",
     "windows": "workoutlab.signals",
 }
@@ -48,6 +50,7 @@ __all__ = [
     "evaluate",
     "features",
     "ingest",
+    "simulate",
     "train",
     "windows",
 ]

@@ -17,9 +17,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from workoutlab.simulate.beats import Beats, find_beats, find_latest, minimum_jerk
-from workoutlab.simulate.exercises import Exercise
-from workoutlab.simulate.rotations import (
+from workoutlab.simulation.beats import Beats, find_beats, find_latest, minimum_jerk
+from workoutlab.simulation.exercises import Exercise
+from workoutlab.simulation.rotations import (
     IDENTITY,
     conjugate,
     cross,
@@ -29,8 +29,8 @@ from workoutlab.simulate.rotations import (
     to_vector,
     upright,
 )
-from workoutlab.simulate.scripts import Script
-from workoutlab.simulate.unrest import fidget, jolt, tremble, walk
+from workoutlab.simulation.scripts import Script
+from workoutlab.simulation.unrest import fidget, jolt, tremble, walk
 
 __all__ = ["G", "Motion", "lever_force", "play", "turn_rate"]
 

@@ -11,13 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from workoutlab.recording import LabelledSet, Recording
-from workoutlab.simulate.exercises import EXERCISES
-from workoutlab.simulate.motion import play
-from workoutlab.simulate.people import Person
-from workoutlab.simulate.plans import Effort, PlannedSet, frame_plan
-from workoutlab.simulate.scripts import Script, write_script
-from workoutlab.simulate.sensors import Sensor, measure
-from workoutlab.simulate.streams import NOISE, WEAR, generator
+from workoutlab.simulation.exercises import EXERCISES
+from workoutlab.simulation.motion import play
+from workoutlab.simulation.people import Person
+from workoutlab.simulation.plans import Effort, PlannedSet, frame_plan
+from workoutlab.simulation.scripts import Script, write_script
+from workoutlab.simulation.sensors import Sensor, measure
+from workoutlab.simulation.streams import NOISE, WEAR, generator
 
 __all__ = ["SimulatedSession", "record_session", "start_ns"]
 
@@ -54,7 +54,7 @@ class SimulatedSession:
 
     @cached_property
     def plan(self) -> pd.DataFrame:
-        """One row a set, planned and done, as :func:`workoutlab.simulate.frame_plan` tells."""
+        """One row a set, planned and done, as :func:`workoutlab.simulation.frame_plan` tells."""
         return frame_plan(self.sets)
 
 
@@ -84,7 +84,7 @@ def record_session(
 
     Examples
     --------
-    >>> from workoutlab.simulate import WATCH, Effort, PlannedSet, make_person
+    >>> from workoutlab.simulation import WATCH, Effort, PlannedSet, make_person
     >>> curl = Effort(exercise="biceps-curl", weight_kg=10, repetitions=8, intensity=0.6, rest_s=20)
     >>> plan = [PlannedSet(planned=curl, done=curl)]
     >>> session = record_session(make_person(0, 7), 0, plan, rate_hz=50, sensor=WATCH)
@@ -146,7 +146,7 @@ def start_ns(person: Person, session: int) -> int:
 
     Examples
     --------
-    >>> from workoutlab.simulate import make_person
+    >>> from workoutlab.simulation import make_person
     >>> start = start_ns(make_person(0, 7), 0)
     >>> datetime.fromtimestamp(start / 1e9, UTC).year
     2024

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from workoutlab.simulate.scripts import Movement, Script
+from workoutlab.simulation.scripts import Movement, Script
 
 __all__ = ["Beats", "find_beats", "find_latest", "minimum_jerk", "minimum_jerk_change"]
 

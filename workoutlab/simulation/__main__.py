@@ -1,10 +1,10 @@
-"""Make the sample again: ``python -m workoutlab.simulate data``."""
+"""Make the sample again: ``python -m workoutlab.simulation data``."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from workoutlab.simulate.sample import write_sample
+from workoutlab.simulation.sample import write_sample
 
 __all__ = ["main"]
 
@@ -12,7 +12,7 @@ __all__ = ["main"]
 def main(arguments: list[str] | None = None) -> None:
     """Write the sample of simulated recordings into a folder."""
     parser = argparse.ArgumentParser(
-        prog="python -m workoutlab.simulate",
+        prog="python -m workoutlab.simulation",
         description="Make the sample of simulated recordings again, the same bytes every time.",
     )
     parser.add_argument("folder", type=Path, help="where muvr/ and continuous/ go")

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from workoutlab.simulate.exercises import EXERCISES
-from workoutlab.simulate.streams import PERSON, STYLE, generator
+from workoutlab.simulation.exercises import EXERCISES
+from workoutlab.simulation.streams import PERSON, STYLE, generator
 
 __all__ = ["GROUPS", "Group", "Person", "Style", "Vector", "make_person"]
 
@@ -164,7 +164,7 @@ class Person:
         Day of the first session, days since 2024-01-01.
     tastes
         Probability of each exercise, in the order of
-        :data:`~workoutlab.simulate.exercises.EXERCISES`.
+        :data:`~workoutlab.simulation.exercises.EXERCISES`.
     styles
         How each exercise is done.
     wear

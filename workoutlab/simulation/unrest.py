@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from workoutlab.simulate.beats import Beats, minimum_jerk
-from workoutlab.simulate.scripts import Script
+from workoutlab.simulation.beats import Beats, minimum_jerk
+from workoutlab.simulation.scripts import Script
 
 __all__ = ["fidget", "jolt", "smooth_noise", "tremble", "walk"]
 

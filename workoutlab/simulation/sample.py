@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from workoutlab.recording import LabelledSet, Recording
-from workoutlab.simulate.exercises import EXERCISES
-from workoutlab.simulate.people import Person, make_person
-from workoutlab.simulate.plans import Effort, PlannedSet, choose_weight
-from workoutlab.simulate.sensors import WATCH, Sensor
-from workoutlab.simulate.sessions import record_session
+from workoutlab.simulation.exercises import EXERCISES
+from workoutlab.simulation.people import Person, make_person
+from workoutlab.simulation.plans import Effort, PlannedSet, choose_weight
+from workoutlab.simulation.sensors import WATCH, Sensor
+from workoutlab.simulation.sessions import record_session
 
 __all__ = ["SAMPLE_EXERCISES", "SAMPLE_PEOPLE", "format_muvr", "sample_table", "write_sample"]
 

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import InputError
-from workoutlab.simulate.motion import Motion
-from workoutlab.simulate.people import Person
-from workoutlab.simulate.rotations import conjugate, from_vector, rotate
-from workoutlab.simulate.streams import WEAR, generator
+from workoutlab.simulation.motion import Motion
+from workoutlab.simulation.people import Person
+from workoutlab.simulation.rotations import conjugate, from_vector, rotate
+from workoutlab.simulation.streams import WEAR, generator
 
 __all__ = ["PERFECT", "WATCH", "Sensor", "measure"]
 

@@ -1,6 +1,6 @@
 """The script of a session: when the forearm takes which pose, repeats, walks and jolts.
 
-A script is a few numbers an event, in seconds; :mod:`workoutlab.simulate.motion` plays it at
+A script is a few numbers an event, in seconds; :mod:`workoutlab.simulation.motion` plays it at
 any rate.
 """
 
@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from workoutlab.simulate.exercises import EXERCISES, Exercise
-from workoutlab.simulate.people import Person, Style, Vector
-from workoutlab.simulate.plans import SETUP_S, Effort
-from workoutlab.simulate.rotations import cross, from_vector, rotate
-from workoutlab.simulate.streams import MOTION, generator
+from workoutlab.simulation.exercises import EXERCISES, Exercise
+from workoutlab.simulation.people import Person, Style, Vector
+from workoutlab.simulation.plans import SETUP_S, Effort
+from workoutlab.simulation.rotations import cross, from_vector, rotate
+from workoutlab.simulation.streams import MOTION, generator
 
 __all__ = ["Keyframe", "Movement", "Script", "Walk", "write_script"]
 

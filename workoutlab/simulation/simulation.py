@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from workoutlab.errors import InputError
 from workoutlab.recording import Recording
-from workoutlab.simulate.people import Person, make_person
-from workoutlab.simulate.plans import plan_session
-from workoutlab.simulate.sensors import WATCH, Sensor
-from workoutlab.simulate.sessions import SimulatedSession, record_session
+from workoutlab.simulation.people import Person, make_person
+from workoutlab.simulation.plans import plan_session
+from workoutlab.simulation.sensors import WATCH, Sensor
+from workoutlab.simulation.sessions import SimulatedSession, record_session
 
 __all__ = ["Simulation", "simulate"]
 
@@ -125,8 +125,8 @@ def simulate(
         Length of a session, 5 to 240. Sets are planned as long as they fit; a session gets
         longer than that only where its first set alone does not fit.
     sensor
-        What is worn, :data:`~workoutlab.simulate.WATCH` or
-        :data:`~workoutlab.simulate.PERFECT` say.
+        What is worn, :data:`~workoutlab.simulation.WATCH` or
+        :data:`~workoutlab.simulation.PERFECT` say.
 
     Returns
     -------

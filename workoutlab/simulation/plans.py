@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from workoutlab.errors import InputError
-from workoutlab.simulate.exercises import EXERCISES, Exercise
-from workoutlab.simulate.people import Person
-from workoutlab.simulate.streams import PLAN, generator
+from workoutlab.simulation.exercises import EXERCISES, Exercise
+from workoutlab.simulation.people import Person
+from workoutlab.simulation.streams import PLAN, generator
 
 __all__ = ["SETUP_S", "Effort", "PlannedSet", "choose_weight", "frame_plan", "plan_session"]
 
@@ -31,7 +31,7 @@ class Effort:
     Parameters
     ----------
     exercise
-        Name in :data:`~workoutlab.simulate.exercises.EXERCISES`.
+        Name in :data:`~workoutlab.simulation.exercises.EXERCISES`.
     weight_kg
         External weight; 0 with body weight.
     repetitions
@@ -103,7 +103,7 @@ def plan_session(person: Person, session: int, *, minutes: float) -> list[Planne
 
     Examples
     --------
-    >>> from workoutlab.simulate.people import make_person
+    >>> from workoutlab.simulation.people import make_person
     >>> first = plan_session(make_person(0, 7), 0, minutes=20)[0]
     >>> first.planned.repetitions in (8, 11, 14)
     True

@@ -6,12 +6,12 @@ plans and groups. All of it is made up: recordings say so (``simulated``), and f
 say nothing about real people.
 """
 
-from workoutlab.simulate.exercises import EXERCISES, Exercise
-from workoutlab.simulate.people import GROUPS, Group, Person, Style, make_person
-from workoutlab.simulate.plans import Effort, PlannedSet, choose_weight, frame_plan, plan_session
-from workoutlab.simulate.sensors import PERFECT, WATCH, Sensor
-from workoutlab.simulate.sessions import SimulatedSession, record_session
-from workoutlab.simulate.simulation import Simulation, simulate
+from workoutlab.simulation.exercises import EXERCISES, Exercise
+from workoutlab.simulation.people import GROUPS, Group, Person, Style, make_person
+from workoutlab.simulation.plans import Effort, PlannedSet, choose_weight, frame_plan, plan_session
+from workoutlab.simulation.sensors import PERFECT, WATCH, Sensor
+from workoutlab.simulation.sessions import SimulatedSession, record_session
+from workoutlab.simulation.simulation import Simulation, simulate
 
 __all__ = [
     "EXERCISES",
