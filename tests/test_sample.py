@@ -60,7 +60,8 @@ def test_sample__continuous_session_is_made_again() -> None:
     for name in made:
         if made[name].dtype.kind == "f":
             np.testing.assert_allclose(made[name], stored[name], rtol=0, atol=8.1, err_msg=name)
-            assert (made[name] == stored[name]).mean() > 0.99, name
+            same = (made[name] == stored[name]) | made[name].isna()
+            assert same.mean() > 0.99, name
         else:
             assert made[name].equals(stored[name]), name
 
