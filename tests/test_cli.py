@@ -179,3 +179,18 @@ def test_scheduler__excludes_workers(lab: Path) -> None:
     result = invoke("train", "--lab", lab, "--scheduler", "tcp://127.0.0.1:1", "--workers", 2)
     assert result.exit_code == 1
     assert "exclude each other" in result.stderr
+
+
+@pytest.mark.parametrize("report", ["no/such/folder/r.html", "."])
+def test_evaluate__refuses_a_report_that_cannot_be_written_before_it_begins(
+    lab: Path, tmp_path: Path, report: str
+) -> None:
+    found = invoke_json("evaluate", "--lab", lab, "--report", tmp_path / report, status=1)
+    assert found["error"]["type"] == "InputError"
+    assert "--report: expected a file in a folder that is there" in found["error"]["message"]
+
+
+def test_ingest__tells_an_error_of_the_operating_system(tmp_path: Path) -> None:
+    lab = tmp_path / ("x" * 300)
+    found = invoke_json("ingest", "--lab", lab, "--reader", "muvr", SAMPLE, status=1)
+    assert "File name too long" in found["error"]["message"]

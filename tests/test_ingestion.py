@@ -2,7 +2,9 @@
 
 import importlib
 import json
+import os
 import random
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -394,3 +396,13 @@ def test_ingest__of_geotec_stores_both_devices_and_passes_over_the_rest(lab, rea
     assert recordings["user"].nunique() == 23
     assert recordings.groupby("device").size().to_dict() == {"phone": 223, "watch": 223}
     assert recordings["samples"].sum() == 521_766
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every file name is text")
+def test_ingest__rejects_a_name_that_is_not_utf8_and_stores_the_others(lab, tmp_path):
+    write(tmp_path / "good.csv")
+    write(tmp_path / os.fsdecode(b"bad-\xff.csv"), 1)
+    result = ingest(lab, tmp_path, reader="muvr")
+    assert files(result.stored) == ["good.csv"]
+    assert files(result.rejected) == ["bad-\\udcff.csv"]
+    assert "rename the file" in str(result).encode().decode()

@@ -258,9 +258,11 @@ def ingest(
     findings = find_files(paths, chosen)
     files = findings.files
     entries = [
-        Entry(str(path), "passed over", reason=why) for path, why in findings.passed_over.items()
+        Entry(_show(path), "passed over", reason=why) for path, why in findings.passed_over.items()
     ]
-    entries += [Entry(str(path), "rejected", reason=why) for path, why in findings.rejected.items()]
+    entries += [
+        Entry(_show(path), "rejected", reason=why) for path, why in findings.rejected.items()
+    ]
     done: Counter[str] = Counter()
     with show_progress("files", len(files), show=progress) as report:
         for batch in _group(files, batch_bytes):
@@ -296,6 +298,9 @@ def _parse_task(task: _Task) -> list[_Parsed]:
 
 def _parse(file: Candidate, reader: Reader | None, *, simulated: bool) -> _Parsed:
     name = file.path.as_posix()
+    if (shown := _show(file.path)) != name:
+        reason = "expected a path in UTF-8, in which a lab keeps it; rename the file"
+        return _Parsed(shown, failure=Entry(shown, "rejected", reason=reason))
     try:
         chosen = choose_reader(file, reader)
         if isinstance(chosen, str):
@@ -309,6 +314,11 @@ def _parse(file: Candidate, reader: Reader | None, *, simulated: bool) -> _Parse
     if simulated:
         recordings = [replace(recording, simulated=True) for recording in recordings]
     return _Parsed(name, tuple((recording, _note(recording)) for recording in recordings))
+
+
+def _show(path: Path) -> str:
+    """Return a path as text; bytes that are not UTF-8 are lone surrogates in it, and escaped."""
+    return path.as_posix().encode("utf-8", "backslashreplace").decode()
 
 
 def _explain(error: WorkoutlabError, file: str) -> str:

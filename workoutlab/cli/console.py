@@ -68,13 +68,13 @@ def running(as_json: bool, *, scheduler: str | None = None, workers: int = 0) ->
     """Run a command's body on the chosen cluster, and tell its errors in one line.
 
     The exit status is 0 for success, 1 where the body raises ``typer.Exit(1)`` or an error of
-    workoutlab, and 2 for arguments that the command line does not take.
+    workoutlab or of the operating system, and 2 for arguments that the command line does not take.
     """
     output = Output(as_json)
     try:
         with _cluster(scheduler, workers):
             yield output
-    except WorkoutlabError as error:
+    except (WorkoutlabError, OSError) as error:  # a disk that is full, a folder read-only
         _tell(error, as_json)
         raise typer.Exit(1) from error
     except typer.Exit:
@@ -83,7 +83,7 @@ def running(as_json: bool, *, scheduler: str | None = None, workers: int = 0) ->
     output.close()
 
 
-def _tell(error: WorkoutlabError, as_json: bool) -> None:
+def _tell(error: Exception, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"error": {"type": type(error).__name__, "message": str(error)}}))
     else:

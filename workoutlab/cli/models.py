@@ -161,6 +161,7 @@ def evaluate(  # noqa: PLR0913  one parameter an option
             exercises=exercise,
         )
         recipe = _recipe(inputs, hidden, epochs=epochs)
+        _check_report(report)
         result = evaluate_recipe(
             windows,
             recipe if model is ModelChoice.network else _forest(recipe),
@@ -193,6 +194,12 @@ def _recipe(inputs: InputsChoice, hidden: str, *, epochs: int, seed: int = 0) ->
         raise InputError(f"--hidden: expected units like 250,50, got {hidden!r}") from error
     chosen = RawWindows() if inputs is InputsChoice.raw else Statistics()
     return Recipe(chosen, MLP(*units), epochs=epochs, seed=seed)
+
+
+def _check_report(report: Path | None) -> None:
+    """Refuse a report that could not be written, before the long work."""
+    if report is not None and (report.is_dir() or not report.parent.is_dir()):
+        raise InputError(f"--report: expected a file in a folder that is there, got {report}")
 
 
 def _forest(recipe: "Recipe") -> "Baseline":

@@ -166,12 +166,13 @@ class TabularMapping:
     def _convert_text(self) -> None:
         """Take what the command line gives as text."""
         columns = {role: str(column) for role, column in _table("columns", self.columns).items()}
-        renames = {role: dict(_table("rename", new)) for role, new in self.rename.items()}
+        renamed = _table("rename", self.rename)
+        renames = {role: dict(_table("rename", new)) for role, new in renamed.items()}
         converted: dict[str, object] = {
             "columns": columns,
             "rename": renames,
             "rate_hz": None if self.rate_hz is None else _number("rate_hz", self.rate_hz),
-            "skip_lines": int(_number("skip_lines", self.skip_lines)),
+            "skip_lines": _whole("skip_lines", self.skip_lines),
             "simulated": _flag("simulated", self.simulated),
             "header": _flag("header", self.header),
         }
@@ -292,6 +293,13 @@ def _number(what: str, value: float | str) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise InputError(f"{what}: expected a number, got {value!r}") from None
+
+
+def _whole(what: str, value: float | str) -> int:
+    number = _number(what, value)
+    if not number.is_integer():
+        raise InputError(f"{what}: expected a whole number, got {value!r}")
+    return int(number)
 
 
 def _flag(what: str, value: bool | str) -> bool:
