@@ -291,6 +291,12 @@ def test_evaluate__a_person_of_one_session_is_reported() -> None:
     assert [fold.fold for fold in result.folds] == ["ann/mon", "ann/tue", "bob/mon", "bob/tue"]
 
 
+def test_evaluate__sessions_of_one_name_are_as_many_as_people() -> None:
+    result = evaluate(_plan(*_people(sessions=("mon",))), forest, protocol="session")
+    assert [fold.fold for fold in result.folds] == ["ann/mon", "bob/mon"]
+    assert result.not_scored == ()
+
+
 class Broken(Spy):
     def fit(self, inputs: np.ndarray, targets: np.ndarray) -> "Broken":
         raise RuntimeError(f"out of order at {inputs.shape}, {targets.shape}")

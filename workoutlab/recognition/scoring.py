@@ -199,8 +199,8 @@ def list_unsplit(segments: pd.DataFrame, protocol: Protocol, user: str = "") -> 
     if segments["exercise"].nunique() == 1:
         return [NotScored(user, len(segments), "one exercise only: nothing to tell apart")]
     if protocol.by != "set":
-        keys = segments["user"] if protocol.by == "person" else segments["session"]
-        if keys.nunique() > 1:
+        names = ["user"] if protocol.by == "person" else ["user", "session"]
+        if len(segments[names].drop_duplicates()) != 1:
             return []
         reason = f"one known {protocol.by} only: nothing to train on"
         return [NotScored(user, len(segments), reason)]
