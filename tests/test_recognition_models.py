@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from workoutlab.errors import InputError, NotInLabError
+from workoutlab.errors import InputError, NotInLabError, SchemaError
 from workoutlab.lab import Lab
 from workoutlab.recognition import MLP, Models
 from workoutlab.recognition.models import append_networks, read_digests
@@ -102,6 +102,9 @@ def test_models__names_what_is_there_if_a_name_is_not(lab):
     _store(lab, [EVERYONE])
     with pytest.raises(NotInLabError, match=r"has no models 'activity'.*there are exercise;"):
         Models(lab, "activity")
+    for name in ("", "../exercise", "exercise/networks"):
+        with pytest.raises(SchemaError, match="name of the models: expected 1 to 64 letters"):
+            Models(lab, name)
     assert repr(Models(lab)) == f"Models('exercise' of 1 people, lab {lab.url!r})"
     assert Models(lab).network().user == EVERYONE
 

@@ -24,7 +24,7 @@ from workoutlab.errors import NotInLabError
 from workoutlab.lab import Lab
 from workoutlab.recognition.networks import Floats, Network
 from workoutlab.recognition.people import EVERYONE
-from workoutlab.schema import Column, Table
+from workoutlab.schema import Column, Table, check_id
 from workoutlab.store import layout, ragged, tables
 from workoutlab.store.arrays import read_arrays
 from workoutlab.store.failures import reading
@@ -132,6 +132,8 @@ class Models:
     ------
     NotInLabError
         If there are none of that name.
+    SchemaError
+        If it cannot be a name.
 
     Examples
     --------
@@ -142,7 +144,7 @@ class Models:
     """
 
     def __init__(self, lab: Lab, name: str = "exercise") -> None:
-        self.name, self._url, self._snapshot = name, lab.url, lab.snapshot
+        self.name, self._url = check_id(name, "name of the models"), lab.url
         home = _find_home(lab.root(), name)
         if home is None:
             names = list_names(lab.root())
