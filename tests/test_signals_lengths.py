@@ -48,7 +48,7 @@ def test_count_samples__refuses_less_than_a_sample():
         count_samples(0.001, 50, "step")
 
 
-@pytest.mark.parametrize("value", [0, -50, np.nan, np.inf, "50", None])
+@pytest.mark.parametrize("value", [0, -50, np.nan, np.inf, "50", None, True])
 def test_parse_rate__refuses_what_is_no_rate(value):
     with pytest.raises(UnitError, match="rate_hz: expected a rate above zero"):
         parse_rate(value)

@@ -89,6 +89,8 @@ def parse_rate(value: object) -> float:
     >>> parse_rate(50)
     50.0
     """
-    if isinstance(value, int | float | np.number) and 0 < value < np.inf:
-        return float(value)
+    if not isinstance(value, bool) and isinstance(value, int | float | np.number):
+        rate = float(value)
+        if 0 < rate < np.inf:
+            return rate
     raise UnitError(f"rate_hz: expected a rate above zero in Hz, got {value!r}")
