@@ -10,13 +10,10 @@ import numpy.typing as npt
 
 from workoutlab.errors import InputError
 
-__all__ = ["FIGURES", "Confusion", "Spread", "count_confusion", "vote"]
+__all__ = ["Confusion", "Spread", "count_confusion", "vote"]
 
 _Counts = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
-
-FIGURES = ("error_percent", "accuracy", "macro_f1")
-"""The figures of a :class:`Confusion` that are averaged over splits."""
 
 
 @dataclass(frozen=True, eq=False)
