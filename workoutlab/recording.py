@@ -156,10 +156,10 @@ class Recording:
         if self.rate_hz is not None:
             self._fix("rate_hz", float(self.rate_hz))
         if self.start_ns is not None:
-            self._fix("start_ns", int(self.start_ns))
+            self._fix("start_ns", int(_times([self.start_ns], "start_ns")[0]))
         self._fix("simulated", bool(self.simulated))
         if self.time_ns is not None:
-            time_ns = np.ascontiguousarray(self.time_ns, dtype=np.int64)
+            time_ns = _times(self.time_ns, "time_ns")
             if time_ns.shape != (len(self),):
                 raise SchemaError(f"time_ns: expected shape ({len(self)},), got {time_ns.shape}")
             self._fix("time_ns", time_ns)
@@ -251,3 +251,11 @@ def _vectors(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float32]:
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
         raise SchemaError(f"{what}: sample {row} is {array[row].tolist()}; expected finite numbers")
     return array
+
+
+def _times(values: npt.ArrayLike, what: str) -> npt.NDArray[np.int64]:
+    given = np.asarray(values)
+    whole = given.dtype.kind in "iu" or (given.dtype.kind == "f" and (given % 1 == 0).all())
+    if not whole or not ((given > -(2**63)) & (given < 2**63)).all():
+        raise SchemaError(f"{what}: expected whole ns between 1678 and 2261; convert the times")
+    return np.ascontiguousarray(given, dtype=np.int64)
