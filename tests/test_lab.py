@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import uuid
 from pathlib import Path
 
 import filelock
@@ -424,3 +425,23 @@ def test_lab__says_nothing_on_standard_output(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(tmp_path / "lab")], capture_output=True, text=True
     )
     assert (child.returncode, child.stdout, child.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"angular_velocity": np.zeros((100, 3))},
+        {"rate_hz": 51},
+        {"rate_hz": None, "time_ns": np.arange(100)},
+        {"user": "bob"},
+    ],
+)
+def test_append__the_same_acceleration_told_otherwise_is_a_conflict(changes):
+    signal = np.random.default_rng(5).normal(size=(100, 3))
+    facts = {"user": "ann", "session": "1", "acceleration": signal, "rate_hz": 50}
+    lab = Lab(f"memory://told-otherwise-{uuid.uuid4().hex}")
+    lab.append(Recording(**facts))
+    (outcome,) = lab.append(Recording(**{**facts, **changes})).outcomes
+    assert (outcome.status, outcome.recording) == ("conflict", 0)
+    assert "other ids, labels, times or angular velocity" in outcome.reason
+    assert lab.info().recordings == 1

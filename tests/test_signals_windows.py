@@ -290,7 +290,7 @@ def test_windows__shortens_a_long_list_of_rates():
 
 
 def test_windows__places_segments_on_the_common_grid():
-    lab = make_lab(record([(100, 1100, "curl")], rate_hz=100), irregular(session="s2"))
+    lab = make_lab(record([(100, 1100, "curl")], rate_hz=100), irregular(session="s2", seed=1))
     plan = windows(lab, rate_hz=50, trim=0)
     span_s = lab.table("recordings")["duration_s"].iloc[1]
     assert spans(plan)[0] == [50, 550, 3]

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -221,24 +221,21 @@ class Recording:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of samples and times, in hex: by it a lab knows what it already holds."""
-        clock = [self.rate_hz] if self.time_ns is None else ["irregular"]
-        digest = hashlib.sha256(json.dumps([len(self), *clock]).encode())
-        for quantity in (self.acceleration, self.angular_velocity, self.time_ns):
-            digest.update(
-                b"-"
-                if quantity is None
-                else quantity.astype(quantity.dtype.newbyteorder("<")).tobytes()
-            )
-        return digest.hexdigest()
+        """SHA-256 of the acceleration, in hex: by it a lab knows what it already holds."""
+        return _hash(self.acceleration)
 
     @cached_property
     def facts(self) -> str:
-        """SHA-256 of ids, device and sets, in hex: tells a correction from a second delivery."""
-        known = [self.user, self.session, self.device, self.simulated, self.start_ns]
-        return hashlib.sha256(
-            json.dumps([known, [asdict(labelled) for labelled in self.sets]]).encode()
-        ).hexdigest()
+        """SHA-256 of all else, in hex: tells a correction from a second delivery."""
+        clock = self.rate_hz if self.time_ns is None else _hash(self.time_ns)
+        turned = None if self.angular_velocity is None else _hash(self.angular_velocity)
+        known = [self.user, self.session, self.device, self.simulated, self.start_ns, clock, turned]
+        sets = [asdict(labelled) for labelled in self.sets]
+        return hashlib.sha256(json.dumps([known, sets]).encode()).hexdigest()
+
+
+def _hash(quantity: npt.NDArray[Any]) -> str:
+    return hashlib.sha256(quantity.astype(quantity.dtype.newbyteorder("<")).tobytes()).hexdigest()
 
 
 def _vectors(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float32]:

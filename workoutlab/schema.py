@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from workoutlab.errors import SchemaError
+from workoutlab.errors import InputError, SchemaError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,6 +29,7 @@ __all__ = [
     "Variable",
     "check_dataset",
     "check_id",
+    "check_number",
 ]
 
 AXES: Final = ("x", "y", "z")
@@ -60,6 +61,39 @@ def check_id(value: object, what: str) -> str:
         f"{what}: expected 1 to 64 letters, digits, '_', '.' or '-', got {value!r}; "
         f"rename the {what}"
     )
+
+
+def check_number(
+    name: str,
+    value: object,
+    *,
+    whole: bool = False,
+    low: float = float("-inf"),
+    above: float = float("-inf"),
+    below: float = float("inf"),
+) -> None:
+    """Refuse an argument that is no number, or none within its bounds.
+
+    Raises
+    ------
+    InputError
+        If `value` is no (whole) number, or not at least `low`, above `above` and below `below`.
+
+    Examples
+    --------
+    >>> check_number("epochs", 10, whole=True, low=1)
+    """
+    kinds = (int,) if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        what = "a whole number" if whole else "a number"
+        raise InputError(f"{name}: expected {what}, got {value!r}")
+    if not (low <= value and above < value < below):  # false for NaN
+        bounds = [f">= {low:g}"] * (low > float("-inf"))
+        bounds += [f"> {above:g}"] * (above > float("-inf"))
+        bounds += [f"< {below:g}"] * (below < float("inf"))
+        raise InputError(
+            f"{name}: expected {' and '.join(bounds) or 'a finite number'}, got {value}"
+        )
 
 
 @dataclass(frozen=True)
@@ -104,8 +138,8 @@ QUANTITIES: Final[Mapping[str, Variable]] = {
 RECORDINGS: Final = Table(
     "recordings",
     {
-        "digest": Column("str", "", "SHA-256 of the samples, in hex; empty once erased"),
-        "facts": Column("str", "", "SHA-256 of ids, labels and device, in hex"),
+        "digest": Column("str", "", "SHA-256 of the acceleration, in hex; empty once erased"),
+        "facts": Column("str", "", "SHA-256 of all else (ids, labels, clock), in hex"),
         "user": Column("str", "", "id of the person; empty once erased"),
         "session": Column("str", "", "id of the workout"),
         "device": Column("str", "", "what was worn, 'watch' say"),

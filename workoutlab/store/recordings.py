@@ -34,7 +34,7 @@ class Outcome:
     ----------
     status
         ``"stored"``; ``"duplicate"`` where the lab already held the same samples with the same ids
-        and labels; ``"conflict"`` where it held the same samples with other ids or labels.
+        and labels; ``"conflict"`` where it held the same samples with other ids, labels or times.
     recording
         Row of the recording, or of the one that it equals.
     reason
@@ -146,8 +146,8 @@ class _Known:
             "conflict",
             held.row,
             f"the same samples as recording {held.row} ({held.name}: {_list(there)}), but other "
-            f"ids or labels ({name}: {_list(exercises)}); not stored: make both tell the same, "
-            "or erase the person and append again",
+            f"ids, labels, times or angular velocity ({name}: {_list(exercises)}); not stored: "
+            "correct or leave out one of the two",
         )
 
     def _read_exercises(self, row: int) -> tuple[str, ...]:
