@@ -210,6 +210,51 @@ def test_train__fails_a_person_whose_recording_cannot_be_read_and_nobody_else(la
     assert train(plan(lab), RECIPE).trained == ("bob",)
 
 
+def test_train__fails_a_person_whose_inputs_break_the_users_own_code_and_nobody_else(
+    lab, monkeypatch
+):
+    read = cohorts.make_member
+
+    def break_for_cem(plan, person, recipe):
+        return 1 / 0 if person.user == "cem" else read(plan, person, recipe)
+
+    monkeypatch.setattr(cohorts, "make_member", break_for_cem)
+    result = train(plan(lab), RECIPE, cohort=3)
+    assert result.trained == ("ann", "bob")
+    assert result.failed == {"cem": "ZeroDivisionError: division by zero"}
+
+
+def test_train__brings_nobody_back_who_was_erased_meanwhile(lab, monkeypatch):
+    fit = cohorts.train_members
+
+    def erase_bob(*arguments):
+        outcomes = fit(*arguments)
+        Lab(lab.url).erase_user("bob")
+        return outcomes
+
+    monkeypatch.setattr(cohorts, "train_members", erase_bob)
+    result = train(plan(lab), RECIPE, cohort=3)
+    assert result.trained == ("ann", "cem")
+    assert result.failed == {"bob": "erased from the lab during the training"}
+    assert Models(lab.refresh()).users == ("ann", "cem")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (("lab", RECIPE), {}, "expected the plan of windows"),
+        (("plan", "network"), {}, "expected a Recipe, got 'network'"),
+        (("plan", RECIPE), {"progres": False}, "cohort, engine, progress, got progres"),
+        (("plan", RECIPE), {"cohort": 2.5}, "cohort: expected a whole number, got 2.5"),
+    ],
+)
+def test_train__names_the_argument_that_is_wrong(lab, arguments, options, message):
+    given = {"lab": lab, "plan": plan(lab)}
+    first, second = (given.get(each, each) if isinstance(each, str) else each for each in arguments)
+    with pytest.raises(InputError, match=message):
+        train(first, second, **options)
+
+
 def test_train__names_the_people_of_a_task_that_broke(lab, monkeypatch):
     def break_down(*arguments):
         raise MemoryError("no memory left")
@@ -278,7 +323,7 @@ def test_train__runs_on_the_active_clients_threads(lab):
 def test_train__refuses_what_cannot_mean_anything(lab):
     with pytest.raises(InputError, match="per: expected 'user' or 'all', got 'person'"):
         train(plan(lab), RECIPE, per="person")
-    with pytest.raises(InputError, match="cohort: expected 1 person or more, got 0"):
+    with pytest.raises(InputError, match="cohort: expected >= 1, got 0"):
         train(plan(lab), RECIPE, cohort=0)
     with pytest.raises(InputError, match="engine: expected one of"):
         train(plan(lab), RECIPE, engine="fast")

@@ -181,10 +181,12 @@ def test_protocol__overlapping_windows_are_refused_with_the_way_out(by: str) -> 
     ("settings", "message"),
     [
         ({"by": "user"}, "expected 'set', 'session' or 'person', got 'user'"),
-        ({"seeds": 0}, "seeds: expected 1 or more"),
-        ({"test_share": 0}, "test_share: expected between 0 and 1, got 0"),
+        ({"seeds": 2.5}, "seeds: expected a whole number, got 2.5"),
+        ({"seeds": True}, "seeds: expected a whole number, got True"),
+        ({"seeds": 0}, "seeds: expected >= 1, got 0"),
+        ({"test_share": 0}, "test_share: expected > 0 and < 1, got 0"),
         ({"test_share": 1.0}, "test_share"),
-        ({"by": "person", "folds": 1}, "folds: expected 2 or more"),
+        ({"by": "person", "folds": 1}, "folds: expected >= 2, got 1"),
         ({"by": "set", "folds": 5}, "give seeds"),
     ],
 )

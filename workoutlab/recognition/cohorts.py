@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import numpy as np
 import zarr
 
 from workoutlab import __version__
@@ -23,7 +24,9 @@ from workoutlab.recognition.people import (
     select_people,
 )
 from workoutlab.recognition.recipe import Recipe
+from workoutlab.schema import RECORDINGS
 from workoutlab.signals import Windows
+from workoutlab.store import tables
 
 __all__ = ["Cohort", "group_people", "train_cohort"]
 
@@ -135,10 +138,11 @@ def train_cohort(cohort: Cohort) -> dict[str, str]:
         else:
             failed[person.user] = str(outcome).removeprefix(f"{person.user}: ")
     if trained:
-        lab.transact(
+        erased = lab.transact(
             lambda root: _store(root, cohort, trained, seen),
             f"train {len(trained)} networks of {cohort.name}",
         )
+        failed.update(dict.fromkeys(erased, "erased from the lab during the training"))
     return failed
 
 
@@ -150,15 +154,23 @@ def _read(
             yield person, make_member(cohort.windows, person, cohort.recipe)
         except WorkoutlabError as error:
             failed[person.user] = str(error)
+        except Exception as error:  # inputs may be the user's own code: one person's, not all's
+            failed[person.user] = f"{type(error).__name__}: {error}"
 
 
 def _store(
     root: zarr.Group, cohort: Cohort, trained: Sequence[tuple[Person, Trained]], seen: int
-) -> None:
+) -> list[str]:
+    """Append the networks to the newest root, and return the users who are no longer in it."""
     known, _ = read_digests(root, cohort.name, seen)  # another run may have been faster
-    new = [pair for pair in trained if known.get(pair[0].user) != pair[0].digest]
+    erased = _find_erased(root, cohort.windows, [person for person, _ in trained])
+    new = [
+        (person, outcome)
+        for person, outcome in trained
+        if known.get(person.user) != person.digest and person.user not in erased
+    ]
     if not new:
-        return
+        return erased
     settings = {
         "recipe": cohort.recipe.settings(),
         "windows": describe_plan(cohort.windows),
@@ -167,6 +179,17 @@ def _store(
     }
     rows = [_make_row(cohort.windows, person, outcome) for person, outcome in new]
     append_networks(root, cohort.name, rows, [each.network.pack() for _, each in new], settings)
+    return erased
+
+
+def _find_erased(root: zarr.Group, windows: Windows, people: Sequence[Person]) -> list[str]:
+    """Return the users some of whose recordings are no longer in the lab."""
+    rows = windows.segments["recording"].to_numpy()
+    asked = np.unique(rows)
+    home = tables.open_table(root, RECORDINGS.name)
+    (lengths,) = tables.take(home, ["samples"], asked)
+    gone = asked[lengths == 0]
+    return [person.user for person in people if np.isin(rows[person.segments], gone).any()]
 
 
 def _make_row(windows: Windows, person: Person, trained: Trained) -> dict[str, Any]:

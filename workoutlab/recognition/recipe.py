@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from workoutlab.errors import InputError
 from workoutlab.recognition.networks import MLP
+from workoutlab.schema import check_number
 from workoutlab.signals import Inputs, RawWindows
 
 __all__ = ["Inputs", "Recipe"]
@@ -80,11 +81,11 @@ class Recipe(_Training):
         if not isinstance(self.network, MLP):
             raise InputError(f"network: expected MLP(250, 50) say, got {self.network!r}")
         for name in ("epochs", "batch", "balance"):
-            _check(name, getattr(self, name), whole=True, low=1)
-        _check("seed", self.seed, whole=True, low=0)
-        _check("rate", self.rate, above=0)
-        _check("momentum", self.momentum, low=0, below=1)
-        _check("weight_decay", self.weight_decay, low=0)
+            check_number(name, getattr(self, name), whole=True, low=1)
+        check_number("seed", self.seed, whole=True, low=0)
+        check_number("rate", self.rate, above=0)
+        check_number("momentum", self.momentum, low=0, below=1)
+        check_number("weight_decay", self.weight_decay, low=0)
         if self.standardize is None:
             standardize = not isinstance(self.inputs, RawWindows)
             object.__setattr__(self, "standardize", standardize)  # the dataclass is frozen
@@ -100,25 +101,3 @@ class Recipe(_Training):
     def digest(self) -> str:
         """Return the SHA-256 of the settings, in hex."""
         return hashlib.sha256(json.dumps(self.settings(), sort_keys=True).encode()).hexdigest()
-
-
-def _check(
-    name: str,
-    value: float,
-    *,
-    whole: bool = False,
-    low: float = float("-inf"),
-    above: float = float("-inf"),
-    below: float = float("inf"),
-) -> None:
-    kinds = (int,) if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds):
-        what = "a whole number" if whole else "a number"
-        raise InputError(f"{name}: expected {what}, got {value!r}")
-    if not (low <= value and above < value < below):  # false for NaN
-        bounds = [f">= {low:g}"] * (low > float("-inf"))
-        bounds += [f"> {above:g}"] * (above > float("-inf"))
-        bounds += [f"< {below:g}"] * (below < float("inf"))
-        raise InputError(
-            f"{name}: expected {' and '.join(bounds) or 'a finite number'}, got {value}"
-        )

@@ -15,7 +15,7 @@ import pandas as pd
 
 from workoutlab.errors import InputError, LeakageError
 from workoutlab.recognition.units import find_units
-from workoutlab.schema import UNKNOWN
+from workoutlab.schema import UNKNOWN, check_number
 
 __all__ = [
     "Mask",
@@ -80,14 +80,12 @@ class Protocol:
             )
         if self.by not in {"set", "session", "person"}:
             raise InputError(f"protocol: expected 'set', 'session' or 'person', got {self.by!r}")
-        if self.seeds < 1:
-            raise InputError(f"seeds: expected 1 or more, got {self.seeds}")
-        if not 0 < self.test_share < 1:
-            raise InputError(f"test_share: expected between 0 and 1, got {self.test_share}")
+        check_number("seeds", self.seeds, whole=True, low=1)
+        check_number("test_share", self.test_share, above=0, below=1)
         if self.folds is not None and self.by == "set":
             raise InputError("folds: they group sessions or people; by set, give seeds instead")
-        if self.folds is not None and self.folds < 2:
-            raise InputError(f"folds: expected 2 or more, got {self.folds}")
+        if self.folds is not None:
+            check_number("folds", self.folds, whole=True, low=2)
 
     def __str__(self) -> str:
         if self.by == "set":

@@ -12,7 +12,7 @@ from workoutlab.recognition.engines import Engine, choose_engine
 from workoutlab.recognition.models import read_digests
 from workoutlab.recognition.people import Person, find_people
 from workoutlab.recognition.recipe import Recipe
-from workoutlab.schema import check_id
+from workoutlab.schema import check_id, check_number
 from workoutlab.signals import Windows
 
 __all__ = ["Running", "TrainResult", "train"]
@@ -140,10 +140,8 @@ def train(
     ('curl', 'rest')
     """
     check_id(name, "name of the models")
+    _check_arguments(windows, recipe, running)
     engine, most = running.get("engine", "auto"), running.get("cohort")
-    choose_engine(engine)
-    if most is not None and most < 1:
-        raise InputError(f"cohort: expected 1 person or more, got {most}")
     lab = windows.home.refresh()
     _check_reachable(lab.url)
     people = find_people(windows, recipe, per)
@@ -162,6 +160,19 @@ def train(
     trained = tuple(person.user for person in changed if person.user not in failed)
     failed = dict(sorted(failed.items()))
     return TrainResult(name, trained, unchanged, failed, lab.refresh().snapshot)
+
+
+def _check_arguments(windows: object, recipe: object, running: Running) -> None:
+    if not isinstance(windows, Windows):
+        raise InputError(f"windows: expected the plan of windows(lab), got {windows!r}")
+    if not isinstance(recipe, Recipe):
+        raise InputError(f"recipe: expected a Recipe, got {recipe!r}")
+    if unknown := set(running) - set(Running.__annotations__):
+        known = ", ".join(sorted(Running.__annotations__))
+        raise InputError(f"train takes {known}, got {', '.join(sorted(unknown))}")
+    choose_engine(running.get("engine", "auto"))
+    if (most := running.get("cohort")) is not None:
+        check_number("cohort", most, whole=True, low=1)
 
 
 def _check_reachable(url: str) -> None:
