@@ -120,6 +120,7 @@ def test_read__of_a_recording_of_one_sample(tmp_path):
         ("a.csv", b"x,y,z,exercise,intensity,weight,repetitions\n0,0,1,curl,,,\n", True),
         ("a.csv", b"x_acc,y_acc,z_acc,label\n0,0,1,curl\n", False),
         ("a.csv", b"id,age,sex\ns01,54,M\n", False),
+        ("a.csv", b"1599995,0.1,0.2,0.9\n1599996,0.1,0.2,0.9\n", False),
         ("a.csv", b"", False),
         ("a.txt", b"0,0,1,curl,,,\n", False),
         ("labelled_arms_jan-2_1.csv", b"", True),

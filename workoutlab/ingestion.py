@@ -54,7 +54,7 @@ class Entry:
         The file.
     status
         ``"stored"``; ``"duplicate"``: the lab held the same samples and labels already;
-        ``"conflict"``: a duplicate with other ids or labels;
+        ``"conflict"``: a duplicate with other ids, labels or times;
         ``"rejected"``: the file cannot be read; ``"passed over"``: it is not of the format.
     recording
         Row of the recording in the lab, or of the one that it equals.
@@ -114,7 +114,7 @@ class IngestResult:
 
     @property
     def conflicts(self) -> tuple[Entry, ...]:
-        """Those of the duplicates that the lab holds with other ids or labels."""
+        """Those of the duplicates that the lab holds with other ids, labels or times."""
         return self.of("conflict")
 
     @property
@@ -167,8 +167,7 @@ class IngestResult:
     def _lines(self) -> Iterator[str]:
         yield from _list("rejected", self.rejected, _SHOWN)
         yield from _list("conflict", self.conflicts, _SHOWN)
-        if not self.stored and not self.duplicates:
-            yield from _list("passed over", self.passed_over, _SHOWN_ASIDE)
+        yield from _list("passed over", self.passed_over, _SHOWN_ASIDE)
         noted = [entry for entry in self.stored if entry.notes]
         yield from _list("note", noted, _SHOWN_ASIDE)
 

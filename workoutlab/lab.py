@@ -197,7 +197,7 @@ class Lab:
             )
 
     def append(
-        self, recordings: Iterable[Recording], *, message: str | None = None
+        self, recordings: Iterable[Recording] | Recording, *, message: str | None = None
     ) -> AppendResult:
         """Store recordings, all in one commit; those that the lab holds already are left out.
 
@@ -207,7 +207,7 @@ class Lab:
         Parameters
         ----------
         recordings
-            The batch.
+            The batch, or one recording.
         message
             Shown in :meth:`history`.
 
@@ -222,7 +222,7 @@ class Lab:
             If this is a view of the past.
         """
         self._check_writable("append")
-        batch = list(recordings)
+        batch = [recordings] if isinstance(recordings, Recording) else list(recordings)
         for recording in batch:
             if not isinstance(recording, Recording):
                 raise InputError(f"append: expected recordings, got {type(recording).__name__}")

@@ -85,7 +85,7 @@ class Muvr:
     def detect(self, path: Path, head: bytes) -> bool:
         """Tell whether the file is Muvr's, damaged or not: by its name, or by its first lines.
 
-        A line that starts with three numbers is enough, so that a file with one bad line is
+        A line of three numbers and no fourth is enough, so that a file with one bad line is
         rejected with its reason and not passed over; a header other than Muvr's column names
         belongs to another format.
         """
@@ -96,7 +96,10 @@ class Muvr:
         lines = [_split(line) for line in head.splitlines()[:20]]
         if not lines or _is_header(lines[0]):
             return False
-        return any(len(line) > 2 and all(map(_is_number, line[:3])) for line in lines)
+        return any(
+            len(line) > 2 and [*map(_is_number, line[:4])] in ([True] * 3, [True] * 3 + [False])
+            for line in lines
+        )
 
     def read(self, path: Path) -> Iterator[Recording]:
         """Read the one recording of a file.

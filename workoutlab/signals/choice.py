@@ -42,7 +42,9 @@ def choose_recordings(recordings: pd.DataFrame, filters: Filters) -> pd.DataFram
             known = ", ".join([*_OF_RECORDINGS, *_OF_SETS])
             raise InputError(f"there is no filter {name!r}; there are {known}")
     if recordings.empty:
-        raise NotInLabError("the lab holds no recordings: add some with workoutlab.ingestion")
+        raise NotInLabError(
+            "the lab holds no recordings: add some with workoutlab.ingest(lab, files)"
+        )
     return _choose(recordings, filters, _OF_RECORDINGS, "recording")
 
 
@@ -95,6 +97,6 @@ def _check_known(wanted: list[str], known: pd.Series, what: str) -> None:
     for name in wanted:
         if name in names:
             continue
-        near = get_close_matches(name, names, n=3) or names[:5]
+        near = get_close_matches(name, names, n=3) or [each for each in names if each][:5]
         label = what.replace("_", " ")
         raise NotInLabError(f"{label} {name!r} is not here; near: {', '.join(near)}")

@@ -64,4 +64,5 @@ class VerifyResult:
         )
         if self.ok:
             return f"{checked}: no problem"
-        return "\n".join([f"{checked}: {len(self.problems)} problems", *map(str, self.problems)])
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        return "\n".join([f"{checked}: {count}", *map(str, self.problems)])
