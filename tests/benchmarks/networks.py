@@ -1,7 +1,7 @@
 """Personal networks: both engines against torch one by one and scikit-learn.
 
-Each person has 600 windows of 8 exercises; 20 epochs of momentum descent in batches of 30, no
-dropout, so that all do the same arithmetic. Everybody trains on one thread.
+Each person has 600 windows of 8 exercises; 20 epochs (small: 3) of momentum descent in batches of
+30, no dropout, so that all do the same arithmetic. Everybody trains on one thread.
 """
 
 import warnings
@@ -21,11 +21,15 @@ from workoutlab.signals import RawWindows
 
 __all__ = ["WORKLOADS"]
 
-WINDOWS, CLASSES, EPOCHS, BATCH = 600, 8, 20, 30
+WINDOWS, CLASSES, BATCH = 600, 8, 30
 HIDDEN = (250, 50)
 RATE, MOMENTUM = 0.01, 0.9
 
 People = list[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]
+
+
+def epochs(full: bool) -> int:
+    return 20 if full else 3
 
 
 def people(inputs: int, full: bool) -> People:
@@ -42,7 +46,9 @@ def people(inputs: int, full: bool) -> People:
 
 def prepare_engine(engine: str, inputs: int, full: bool, folder: Path) -> Work:
     network = MLP(*HIDDEN, dropout_keep=1.0)
-    recipe = Recipe(RawWindows(), network, epochs=EPOCHS, batch=BATCH, rate=RATE, momentum=MOMENTUM)
+    recipe = Recipe(
+        RawWindows(), network, epochs=epochs(full), batch=BATCH, rate=RATE, momentum=MOMENTUM
+    )
     members = [
         Member(str(number), values, targets, CLASSES, seed=number)
         for number, (values, targets) in enumerate(people(inputs, full))
@@ -73,7 +79,7 @@ def prepare_torch(inputs: int, full: bool, folder: Path) -> Work:
             layers += [torch.nn.Linear(before, after), torch.nn.ReLU()]
         network = torch.nn.Sequential(*layers, torch.nn.Linear(HIDDEN[-1], CLASSES))
         descent = torch.optim.SGD(network.parameters(), lr=RATE, momentum=MOMENTUM, fused=True)
-        for _ in range(EPOCHS):
+        for _ in range(epochs(full)):
             for rows in torch.randperm(WINDOWS).split(BATCH):
                 descent.zero_grad()
                 scores = network(values[rows])
@@ -104,8 +110,8 @@ def prepare_sklearn(inputs: int, full: bool, folder: Path) -> Work:
                     momentum=MOMENTUM,
                     nesterovs_momentum=False,
                     batch_size=BATCH,
-                    max_iter=EPOCHS,
-                    n_iter_no_change=EPOCHS,
+                    max_iter=epochs(full),
+                    n_iter_no_change=epochs(full),
                     tol=0,
                 )
                 with warnings.catch_warnings():
