@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import dask
 import psutil
 import pytest
 from distributed import Client
@@ -94,9 +93,7 @@ def test_train__survives_killed_workers(tmp_path, undisturbed):
                 _find_workers(client)[0].kill()
                 stored.append(_count(lab.url))
 
-    # A local cluster gives a worker up if it is down again so long after it was lost.
-    patience = dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"})
-    with patience, connect(workers=WORKERS, dashboard=False) as client:
+    with connect(workers=WORKERS, dashboard=False) as client:
         killer = threading.Thread(target=kill_now_and_then, args=[client])
         killer.start()
         result = train(plan(lab), RECIPE, cohort=2)

@@ -98,6 +98,9 @@ def _start_local_cluster(workers: int | None, memory_limit: str | int, dashboard
     from distributed import Client
 
     logging.getLogger("distributed.nanny").addFilter(_is_no_slow_farewell)
+    # A worker that dies again while it starts anew would be given up after some seconds, and a run
+    # without workers waits forever. Read while the cluster runs, so it stays set.
+    dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"})
     # A forked worker would inherit locked mutexes of Icechunk's and Arrow's threads.
     with dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}):
         return Client(

@@ -176,7 +176,8 @@ def _recording(
     if "digest" in wrong:
         yield "its samples are not those that were stored: their digest differs"
     elif wrong:
-        yield f"its columns {', '.join(wrong)} do not fit its samples and sets"
+        also = ", and their digest differs" if "facts" in wrong else ""
+        yield f"its columns {', '.join(wrong)} do not fit its samples and sets{also}"
     for name, values in again[1].items():
         if not all(_same(value, each[name]) for value, each in zip(values, sets, strict=True)):
             yield f"column {name} of its sets does not fit it"
