@@ -168,6 +168,15 @@ def test_lab__on_s3_made_by_several_at_once(server: dict[str, Any], url: str) ->
     assert Lab(url, storage_options=server).history()["message"].tolist() == ["create the lab"]
 
 
+def test_lab__on_s3_finished_by_another_process_is_left_alone(
+    server: dict[str, Any], url: str
+) -> None:
+    lab = Lab(url, storage_options=server)
+    repository = icechunk.Repository.open(Address.parse(url, server).storage())
+    opening._finish(repository)
+    assert lab.refresh().history()["message"].tolist() == ["create the lab"]
+
+
 def test_erase_user__on_s3_removes_the_bytes(server: dict[str, Any], url: str) -> None:
     lab = Lab(url, storage_options=server)
     lab.append([make(0), make(1, user="bob")])

@@ -113,12 +113,18 @@ def _create(folder: Path) -> None:
 
 def _finished(repository: icechunk.Repository) -> bool:
     """Whether a commit was made, the first of which makes it a lab."""
-    return repository.lookup_snapshot(repository.lookup_branch(BRANCH)).parent_id is not None
+    return _has_parent(repository, repository.lookup_branch(BRANCH))
+
+
+def _has_parent(repository: icechunk.Repository, snapshot: str) -> bool:
+    return repository.lookup_snapshot(snapshot).parent_id is not None
 
 
 def _finish(repository: icechunk.Repository) -> None:
     """Give a repository without a commit its sentinel and empty tables."""
     session = repository.writable_session(BRANCH)
+    if _has_parent(repository, session.snapshot_id):  # another process has just finished it
+        return
     root = zarr.open_group(session.store, mode="a")
     root.attrs.update(layout.sentinel())
     recordings.create(root)
