@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from workoutlab.kernels.catalogue import BETWEEN, CHANNELS, PER_CHANNEL
 from workoutlab.kernels.spectra import padded_length
 from workoutlab.kernels.statistics import describe_windows
+from workoutlab.kernels.windows import split_channels
 
 NAMES = [item.name for item in PER_CHANNEL]
 PERIODIC = NAMES.index("dominant_frequency")
@@ -38,7 +39,7 @@ def describe(values, rate_hz=50.0):
     """Statistics of one window that has these values as x: name to number."""
     samples = np.zeros((len(values), 3), np.float32)
     samples[:, 0] = values
-    row = describe_windows(samples, np.array([0]), len(values), rate_hz)[0]
+    row = describe_windows(split_channels(samples), np.array([0]), len(values), rate_hz)[0]
     return dict(zip(NAMES, row[: len(NAMES)].tolist(), strict=True))
 
 
@@ -50,13 +51,13 @@ def test_describe_windows__gives_the_worked_number(name):
 
 def test_describe_windows__gives_the_worked_correlations():
     samples = np.float32([[1, 2, 6], [2, 4, 3], [3, 6, 2], [6, 12, 1]])
-    row = describe_windows(samples, np.array([0]), 4, 50)[0]
+    row = describe_windows(split_channels(samples), np.array([0]), 4, 50)[0]
     # x and z: (-2 * 3 + 0 * -1 + 3 * -2) / 4 over 3.5
     np.testing.assert_allclose(row[-len(BETWEEN) :], [1, -6 / 7, -6 / 7], rtol=1e-6)
 
 
 def test_describe_windows__has_a_column_for_every_statistic():
-    out = describe_windows(np.zeros((5, 3), np.float32), np.array([0]), 5, 50)
+    out = describe_windows(np.zeros((4, 5), np.float32), np.array([0]), 5, 50)
     assert out.shape == (1, len(CHANNELS) * len(PER_CHANNEL) + len(BETWEEN))
     assert out.dtype == np.float32
 
@@ -175,9 +176,11 @@ def test_describe_windows__depends_on_the_window_alone(count, length, seed):
     rng = np.random.default_rng(seed)
     samples = rng.normal(size=(length + 50, 3)).astype(np.float32)
     starts = rng.integers(0, 51, count)
-    together = describe_windows(samples, starts, length, 50)
+    together = describe_windows(split_channels(samples), starts, length, 50)
     for start, row in zip(starts, together, strict=True):
-        alone = describe_windows(samples[start : start + length], np.array([0]), length, 50)
+        alone = describe_windows(
+            split_channels(samples[start : start + length]), np.array([0]), length, 50
+        )
         np.testing.assert_array_equal(row, alone[0])
 
 
@@ -216,7 +219,7 @@ def test_describe_windows__gives_documented_values_for_one_sample():
 def test_describe_windows__gives_nan_for_a_channel_that_is_not_finite(bad):
     samples = np.random.default_rng(3).normal(size=(30, 3)).astype(np.float32)
     samples[7, 1] = bad
-    row = describe_windows(samples, np.array([0]), 30, 50)[0]
+    row = describe_windows(split_channels(samples), np.array([0]), 30, 50)[0]
     channels = row[: 4 * len(NAMES)].reshape(4, len(NAMES))
     assert np.isnan(channels[[1, 3]]).all()
     assert np.isfinite(channels[[0, 2]]).all()
@@ -225,9 +228,9 @@ def test_describe_windows__gives_nan_for_a_channel_that_is_not_finite(bad):
 
 def test_describe_windows__does_not_spoil_the_neighbours_of_a_bad_window():
     samples = np.random.default_rng(4).normal(size=(90, 3)).astype(np.float32)
-    good = describe_windows(samples, np.array([0, 60]), 30, 50)
+    good = describe_windows(split_channels(samples), np.array([0, 60]), 30, 50)
     samples[40] = np.nan
-    came = describe_windows(samples, np.array([0, 30, 60]), 30, 50)
+    came = describe_windows(split_channels(samples), np.array([0, 30, 60]), 30, 50)
     np.testing.assert_array_equal(came[[0, 2]], good)
 
 
@@ -248,7 +251,7 @@ def test_describe_windows__sees_small_movement_on_a_large_offset():
 
 
 def test_describe_windows__takes_no_windows():
-    out = describe_windows(np.zeros((5, 3), np.float32), np.empty(0, np.int64), 5, 50)
+    out = describe_windows(np.zeros((4, 5), np.float32), np.empty(0, np.int64), 5, 50)
     assert out.shape == (0, 67)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from workoutlab.errors import InputError
 from workoutlab.kernels.statistics import describe_windows
+from workoutlab.kernels.windows import split_channels
 from workoutlab.lab import Lab
 from workoutlab.recording import LabelledSet, Recording
 from workoutlab.signals import RawWindows, Statistics, compute, windows
@@ -35,8 +36,8 @@ def noise(samples, seed=0):
 
 @pytest.mark.parametrize("inputs", [RawWindows(), RawWindows(4), Statistics()])
 def test_inputs__name_each_column_once_with_its_unit(inputs):
-    samples = noise(60)
-    out = inputs.compute(samples, np.array([0, 10]), 50, 50.0)
+    planes = split_channels(noise(60))[: len(inputs.channels)]
+    out = inputs.compute(planes, np.array([0, 10]), 50, 50.0)
     names, units = inputs.names(50), inputs.units(50)
     assert out.dtype == np.float32
     assert out.shape == (2, len(names)) == (2, len(units))
@@ -75,7 +76,7 @@ def test_compute__follows_the_plan_over_recordings_and_sets():
     for row, begin in zip(plan.frame()["recording"], plan.frame()["start_s"], strict=True):
         start = round(begin * 50)
         samples = lab.read(row, "acceleration", start, start + 400)
-        expected.append(describe_windows(samples, np.array([0]), 400, 50)[0])
+        expected.append(describe_windows(split_channels(samples), np.array([0]), 400, 50)[0])
     np.testing.assert_array_equal(out, expected)
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from workoutlab.kernels import orders, spectra
 from workoutlab.kernels.catalogue import BETWEEN, CHANNELS, PER_CHANNEL
 from workoutlab.kernels.compiled import compiled
-from workoutlab.kernels.windows import check_windows, split_channels
+from workoutlab.kernels.windows import check_windows
 
 __all__ = ["describe_windows"]
 
@@ -20,7 +20,7 @@ _FINITE = {"reassoc", "contract", "nsz", "nnan", "ninf"}
 
 
 def describe_windows(
-    samples: npt.NDArray[np.float32],
+    planes: npt.NDArray[np.float32],
     starts: npt.NDArray[np.int64],
     length: int,
     rate_hz: float,
@@ -29,8 +29,8 @@ def describe_windows(
 
     Parameters
     ----------
-    samples
-        Shape (sample, 3), in g.
+    planes
+        Shape (4, sample): x, y, z and the magnitude, in g.
     starts
         Shape (window,), first sample of each window.
     length
@@ -53,17 +53,17 @@ def describe_windows(
 
     Examples
     --------
-    >>> samples = np.array([[0, 0, 1], [2, 0, 1], [4, 0, 1]], np.float32)
-    >>> describe_windows(samples, np.array([0, 1]), 2, 50)[:, :4]
+    >>> from workoutlab.kernels.windows import split_channels
+    >>> planes = split_channels(np.array([[0, 0, 1], [2, 0, 1], [4, 0, 1]], np.float32))
+    >>> describe_windows(planes, np.array([0, 1]), 2, 50)[:, :4]
     array([[1.       , 1.       , 1.4142135, 0.       ],
            [3.       , 1.       , 3.1622777, 0.       ]], dtype=float32)
     """
     starts = np.ascontiguousarray(starts, dtype=np.int64)
-    check_windows(samples, starts, length)
+    check_windows(planes, starts, length)
     each = len(PER_CHANNEL)
     out = np.empty((len(starts), len(CHANNELS) * each + len(BETWEEN)), np.float32)
     per_channel = out[:, : len(CHANNELS) * each].reshape(len(starts), len(CHANNELS), each)
-    planes = split_channels(samples)
     _fill(planes, starts, length, rate_hz, per_channel, out[:, len(CHANNELS) * each :])
     ordered = each - spectra.COLUMNS - orders.COLUMNS
     stop = ordered + orders.COLUMNS

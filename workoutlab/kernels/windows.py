@@ -13,27 +13,28 @@ __all__ = ["check_windows", "gather_windows", "split_channels"]
 
 
 def check_windows(
-    samples: npt.NDArray[np.float32], starts: npt.NDArray[np.int64], length: int
+    planes: npt.NDArray[np.float32], starts: npt.NDArray[np.int64], length: int
 ) -> None:
     """Check that the windows lie within the samples, which the kernels take for granted.
 
     Raises
     ------
     InputError
-        If `samples` is not of shape (sample, 3), or a window reaches beyond them.
+        If `planes` is not of shape (channel, sample), or a window reaches beyond them.
 
     Examples
     --------
-    >>> check_windows(np.zeros((10, 3), np.float32), np.array([0, 2]), 8)
+    >>> check_windows(np.zeros((3, 10), np.float32), np.array([0, 2]), 8)
     """
-    if samples.ndim != 2 or samples.shape[1] != 3:
-        raise InputError(f"samples: expected shape (sample, 3), got {samples.shape}")
+    if planes.ndim != 2:
+        raise InputError(f"planes: expected shape (channel, sample), got {planes.shape}")
     if length < 1:
         raise InputError(f"length: expected 1 sample or more, got {length}")
-    if len(starts) and (starts.min() < 0 or starts.max() + length > len(samples)):
+    samples = planes.shape[1]
+    if len(starts) and (starts.min() < 0 or starts.max() + length > samples):
         raise InputError(
             f"windows of {length} samples from {starts.min()} to {starts.max() + length}: "
-            f"expected them within the {len(samples)} samples"
+            f"expected them within the {samples} samples"
         )
 
 
@@ -69,24 +70,24 @@ def split_channels(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 @compiled()
-def _gather(samples, starts, length, factor, out):
+def _gather(planes, starts, length, factor, out):
     for window in range(len(starts)):
-        here = samples[starts[window] : starts[window] + length]
-        for axis in range(3):
-            block = out[window, axis * length : (axis + 1) * length]
+        for channel in range(len(planes)):
+            here = planes[channel, starts[window] : starts[window] + length]
+            block = out[window, channel * length : (channel + 1) * length]
             for i in range(length):
-                block[i] = here[i, axis] * factor
+                block[i] = here[i] * factor
 
 
 def gather_windows(
-    samples: npt.NDArray[np.float32], starts: npt.NDArray[np.int64], length: int, factor: float
+    planes: npt.NDArray[np.float32], starts: npt.NDArray[np.int64], length: int, factor: float
 ) -> npt.NDArray[np.float32]:
-    """Return each window as one row: all x, then all y, then all z, times `factor`.
+    """Return each window as one row: all of the first channel, then of the next, times `factor`.
 
     Parameters
     ----------
-    samples
-        Shape (sample, 3).
+    planes
+        Shape (channel, sample).
     starts
         Shape (window,), first sample of each window.
     length
@@ -97,7 +98,7 @@ def gather_windows(
     Returns
     -------
     ndarray
-        float32 of shape (window, 3 x length).
+        float32 of shape (window, channel x length).
 
     Raises
     ------
@@ -106,11 +107,11 @@ def gather_windows(
 
     Examples
     --------
-    >>> samples = np.arange(12, dtype=np.float32).reshape(4, 3)
-    >>> gather_windows(samples, np.array([0, 2]), 2, 0.5).tolist()
-    [[0.0, 1.5, 0.5, 2.0, 1.0, 2.5], [3.0, 4.5, 3.5, 5.0, 4.0, 5.5]]
+    >>> planes = np.arange(8, dtype=np.float32).reshape(2, 4)
+    >>> gather_windows(planes, np.array([0, 2]), 2, 0.5).tolist()
+    [[0.0, 0.5, 2.0, 2.5], [1.0, 1.5, 3.0, 3.5]]
     """
-    check_windows(samples, starts, length)
-    out = np.empty((len(starts), 3 * length), np.float32)
-    _gather(samples, starts, length, np.float32(factor), out)
+    check_windows(planes, starts, length)
+    out = np.empty((len(starts), len(planes) * length), np.float32)
+    _gather(planes, starts, length, np.float32(factor), out)
     return out

@@ -33,8 +33,11 @@ EVERYONE: Final = "*"
 
 _DECISIVE: Final = (
     "kernels",
+    "signals/compute.py",
     "signals/grid.py",
     "signals/inputs.py",
+    "signals/preparation.py",
+    "signals/statistics.py",
     "signals/windows.py",
     "recognition/randomness.py",
     "recognition/networks.py",
@@ -132,6 +135,7 @@ def describe_plan(windows: Windows) -> dict[str, object]:
         "length_s": windows.length_s,
         "step_s": windows.step_s,
         "rate_hz": windows.rate_hz,
+        "preparation": windows.preparation.settings(),
     }
 
 

@@ -10,7 +10,9 @@ import pandas as pd
 
 from workoutlab.errors import InputError
 from workoutlab.schema import FEATURES, check_dataset
-from workoutlab.signals.inputs import Inputs, Statistics, compute
+from workoutlab.signals.compute import compute
+from workoutlab.signals.inputs import Inputs
+from workoutlab.signals.statistics import Statistics
 from workoutlab.signals.windows import Windows
 
 if TYPE_CHECKING:

@@ -13,20 +13,19 @@ _SAME: float = 1e-9  # relative difference of two rates that count as one
 
 
 class Source(NamedTuple):
-    """A recording, and how it was sampled."""
+    """A recording, how it was sampled, and the rate of the grid that it is wanted on."""
 
+    grid_hz: float
     recording: int
     rate_hz: float
     regular: bool
     samples: int
 
 
-def read_grid(
-    lab: Lab, source: Source, rate_hz: float, start: int, stop: int
-) -> npt.NDArray[np.float32]:
+def read_grid(lab: Lab, source: Source, start: int, stop: int) -> npt.NDArray[np.float32]:
     """Read acceleration at points `start` to `stop` of the grid, the last one out.
 
-    Point k lies k / `rate_hz` seconds after the recording's first sample. Only the samples that
+    Point k lies k / `grid_hz` seconds after the recording's first sample. Only the samples that
     these points need are read.
 
     Returns
@@ -34,6 +33,7 @@ def read_grid(
     ndarray
         float32 of shape (stop - start, 3), in g.
     """
+    rate_hz = source.grid_hz
     if source.regular and abs(source.rate_hz - rate_hz) <= _SAME * rate_hz:
         return np.ascontiguousarray(lab.read(source.recording, "acceleration", start, stop))
     from workoutlab.kernels.resample import interpolate, merge_duplicates

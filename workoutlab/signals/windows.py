@@ -13,6 +13,7 @@ from workoutlab.errors import InputError
 from workoutlab.lab import Lab
 from workoutlab.signals.choice import Filters, choose_recordings, choose_sets
 from workoutlab.signals.lengths import count_samples, parse_length, parse_rate
+from workoutlab.signals.preparation import Preparation
 from workoutlab.signals.segments import find_rate, segment_recordings, segment_sets
 
 __all__ = ["Description", "Windows", "windows"]
@@ -88,7 +89,7 @@ class Windows:
         Rate of the grid that the samples are on, resampled if need be.
     length, step
         The same in samples of the grid.
-    within, trim
+    within, trim, preparation
         As given to :func:`windows`.
     segments
         One row a segment, sorted by user, session, recording and start: ``recording`` and ``set``
@@ -107,6 +108,7 @@ class Windows:
     step: int
     within: str
     trim: float
+    preparation: Preparation
     segments: pd.DataFrame
 
     def __len__(self) -> int:
@@ -205,7 +207,8 @@ class Windows:
         from dask.base import normalize_token
 
         setting = (self.lab.url, self.lab.snapshot, self.rate_hz, self.length, self.step)
-        return (normalize_token((*setting, self.within, self.trim, self.segments)),)
+        how = (self.within, self.trim, self.preparation)
+        return (normalize_token((*setting, *how, self.segments)),)
 
     def __repr__(self) -> str:
         return (
@@ -231,7 +234,7 @@ class Windows:
         return "sets" if self.within == "sets" else "parts of recordings"
 
 
-def windows(
+def windows(  # noqa: PLR0913 - what a plan is, each by its name
     lab: Lab,
     *,
     length: str | float = "8s",
@@ -239,6 +242,7 @@ def windows(
     within: str = "sets",
     trim: float = 0.1,
     rate_hz: float | None = None,
+    preparation: Preparation | None = None,
     **filters: Unpack[Filters],
 ) -> Windows:
     """Plan windows over a lab's recordings; nothing of the signal is read.
@@ -264,6 +268,8 @@ def windows(
         (those of the same time in the order they came, averaged), from the recording's first
         sample on, held at the ends. Nothing is filtered: a rate far below a recording's own
         folds what is faster than half of it. None: the rate that all recordings share.
+    preparation
+        What is done to the samples before anything is computed from them; nothing by default.
     **filters
         ``users``, ``sessions``, ``devices``, ``exercises``, ``muscle_groups``: a name or several.
 
@@ -324,4 +330,5 @@ def windows(
         if by_set:
             kept = segments["set"].isin(chosen.index)
             segments = segments[kept].reset_index(drop=True)
-    return Windows(pinned, lab, length_s, step_s, *grid, within, trim, segments)
+    prepared = Preparation() if preparation is None else preparation
+    return Windows(pinned, lab, length_s, step_s, *grid, within, trim, prepared, segments)
