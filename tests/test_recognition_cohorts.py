@@ -10,6 +10,7 @@ from distributed import Client
 
 import workoutlab as wl
 from workoutlab.errors import InputError, LabError, ReadOnlyLabError, SchemaError
+from workoutlab.kernels.windows import split_channels
 from workoutlab.lab import Lab
 from workoutlab.recognition import (
     EVERYONE,
@@ -78,7 +79,7 @@ def test_train__gives_everyone_a_network_that_knows_their_exercises(lab):
     assert result.snapshot == lab.snapshot == Lab(lab.url).snapshot
     network = Models(lab).network("bob")
     assert network.classes == EXERCISES
-    inputs = Statistics().compute(lab.read(1), np.array([100, 500, 1000]), 100, 50)
+    inputs = Statistics().compute(split_channels(lab.read(1)), np.array([100, 500, 1000]), 100, 50)
     assert network.predict(inputs).argmax(axis=1).tolist() == [0, 1, 2]
 
 
