@@ -25,6 +25,22 @@ def test_split_channels__adds_the_magnitude():
     np.testing.assert_allclose(planes[3], np.linalg.norm(samples, axis=1), rtol=1e-6)
 
 
+@pytest.mark.parametrize("channels", [("magnitude", "z"), ("y",), (), ("x", "x")])
+def test_split_channels__gives_what_is_asked_for_in_that_order(channels):
+    samples = np.random.default_rng(0).normal(size=(2500, 3)).astype(np.float32)
+    planes = split_channels(samples, channels)
+    whole = split_channels(samples)
+    expected = whole[[("x", "y", "z", "magnitude").index(channel) for channel in channels]]
+    np.testing.assert_array_equal(planes, expected)
+    assert planes.dtype == np.float32
+    assert planes.flags.c_contiguous
+
+
+def test_split_channels__refuses_a_channel_that_it_does_not_know():
+    with pytest.raises(InputError, match="channel 'up': expected one of x, y, z, magnitude"):
+        split_channels(np.zeros((2, 3), np.float32), ["x", "up"])
+
+
 def test_split_channels__holds_magnitudes_whose_square_overflows():
     assert split_channels(np.full((1, 3), 1e25, np.float32))[3, 0] == pytest.approx(1.732e25, 1e-3)
 

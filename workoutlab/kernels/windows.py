@@ -3,11 +3,15 @@
 # mypy: disable-error-code="no-untyped-def"
 # Numba finds the types of compiled functions by itself.
 
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import InputError
 from workoutlab.kernels.compiled import compiled
+from workoutlab.schema import AXES
 
 __all__ = ["check_windows", "gather_windows", "split_channels"]
 
@@ -38,34 +42,62 @@ def check_windows(
         )
 
 
+_CHANNELS: Final = (*AXES, "magnitude")
+_BLOCK: Final = 1024
+"""Samples that are taken apart at a time, so that they stay in the nearest cache."""
+
+
 @compiled()
-def _split(samples, planes):
-    for i in range(len(samples)):
-        x, y, z = samples[i, 0], samples[i, 1], samples[i, 2]
-        planes[0, i], planes[1, i], planes[2, i] = x, y, z
-        planes[3, i] = np.sqrt(np.float64(x) ** 2 + np.float64(y) ** 2 + np.float64(z) ** 2)
+def _split(samples, axes, planes):
+    for first in range(0, len(samples), _BLOCK):
+        block = samples[first : first + _BLOCK]
+        for channel in range(len(axes)):
+            axis, plane = axes[channel], planes[channel, first : first + _BLOCK]
+            for i in range(len(block)):
+                if axis < 3:
+                    plane[i] = block[i, axis]
+                else:
+                    x, y, z = block[i, 0], block[i, 1], block[i, 2]
+                    plane[i] = np.sqrt(np.float64(x) ** 2 + np.float64(y) ** 2 + np.float64(z) ** 2)
 
 
-def split_channels(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return x, y, z and their magnitude, each contiguous.
+def split_channels(
+    samples: npt.NDArray[np.float32] | npt.NDArray[np.float64],
+    channels: Sequence[str] = _CHANNELS,
+) -> npt.NDArray[np.float32]:
+    """Return axes and their magnitude, each contiguous.
 
     Parameters
     ----------
     samples
         Shape (sample, 3).
+    channels
+        Which, in this order: ``"x"``, ``"y"``, ``"z"`` and ``"magnitude"``, the root of
+        x² + y² + z².
 
     Returns
     -------
     ndarray
-        float32 of shape (4, sample).
+        float32 of shape (channel, sample).
+
+    Raises
+    ------
+    InputError
+        If there is no such channel.
 
     Examples
     --------
     >>> split_channels(np.array([[3, 4, 0], [0, 0, 1]], np.float32)).tolist()
     [[3.0, 0.0], [4.0, 0.0], [0.0, 1.0], [5.0, 1.0]]
+    >>> split_channels(np.array([[3, 4, 0], [0, 0, 1]], np.float32), ["magnitude"]).tolist()
+    [[5.0, 1.0]]
     """
-    planes = np.empty((4, len(samples)), np.float32)
-    _split(samples, planes)
+    unknown = [channel for channel in channels if channel not in _CHANNELS]
+    if unknown:
+        raise InputError(f"channel {unknown[0]!r}: expected one of {', '.join(_CHANNELS)}")
+    axes = np.array([_CHANNELS.index(channel) for channel in channels], np.int64)
+    planes = np.empty((len(channels), len(samples)), np.float32)
+    _split(samples, axes, planes)
     return planes
 
 
