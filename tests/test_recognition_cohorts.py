@@ -24,7 +24,7 @@ from workoutlab.recognition import (
 )
 from workoutlab.recognition.models import read_digests
 from workoutlab.recognition.people import Person, find_people, select_people
-from workoutlab.signals import RawWindows, Statistics, Windows, windows
+from workoutlab.signals import Preparation, RawWindows, Statistics, Windows, windows
 
 EXERCISES = ("curl", "press", "row")
 RECIPE = Recipe(Statistics(), MLP(12), epochs=3)
@@ -96,7 +96,12 @@ def test_train__records_how_each_network_came_about(lab):
     assert row["simulated"]
     settings = Models(lab).settings("ann")
     assert settings["recipe"] == RECIPE.settings()
-    assert settings["windows"] == {"length_s": 2.0, "step_s": 0.5, "rate_hz": 50.0}
+    assert settings["windows"] == {
+        "length_s": 2.0,
+        "step_s": 0.5,
+        "rate_hz": 50.0,
+        "preparation": Preparation().settings(),
+    }
     assert settings["version"] == wl.__version__
     assert lab.history()["message"].str.contains("networks of exercise").any()
 

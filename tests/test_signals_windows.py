@@ -137,13 +137,14 @@ def sets_in_order(draw):
     return [(a, b, f"e{i}") for i, (a, b) in enumerate(zip(edges[::2], edges[1::2], strict=True))]
 
 
-class TablesOnly:
+class TablesOnly(Lab):
     """What a plan asks of a lab: tables, and no samples."""
 
     url, snapshot = "memory://tables", "S"
 
     def __init__(self, recordings, sets):
         facts = {"rate_hz": 50.0, "regular": True, "device": "watch", "simulated": True}
+        facts["longest_gap_s"] = 0.02
         self._tables = {
             "recordings": pd.DataFrame({**facts, "digest": "d", **recordings}),
             "sets": pd.DataFrame({"muscle_group": "", **sets}),

@@ -156,7 +156,7 @@ def _read_clock(windows: Windows) -> pd.DataFrame:
     known = windows.lab.table("recordings", ["start_ns"])["start_ns"]
     began = known.loc[segments["recording"]].astype("Int64").reset_index(drop=True)
     edges = {
-        f"{edge}_ns": began + (segments[edge] / windows.rate_hz * 1e9).astype("int64")
+        f"{edge}_ns": began + (segments[edge] / segments["rate_hz"] * 1e9).astype("int64")
         for edge in ("start", "stop")
     }
     return pd.DataFrame(edges)
@@ -210,7 +210,7 @@ def _describe_source(windows: Windows) -> Source:
     return Source(
         lab=str(windows.lab.url),
         snapshot=windows.lab.snapshot,
-        plan={**describe_plan(windows), "within": windows.within, "trim": windows.trim},
+        plan={**describe_plan(windows), **windows.settings()},
         people=segments["user"].nunique(),
         sessions=len(segments[["user", "session"]].drop_duplicates()),
         recordings=len(recordings),

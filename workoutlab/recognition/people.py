@@ -49,6 +49,10 @@ _DECISIVE: Final = (
 )
 """The code that decides what a network becomes. Which segments there are shows in the plan."""
 
+_FACTS: Final = ("digest", "start", "stop", "count", "rate_hz", "length", "step", "exercise")
+"""Of a segment: which windows it has. A plan's own settings would change with other people's."""
+_SIZES: Final = ("length_s", "step_s", "rate_hz")
+
 
 @dataclass(frozen=True, eq=False)
 class Person:
@@ -99,8 +103,9 @@ def find_people(windows: Windows, recipe: Recipe, per: str = "user") -> list[Per
         users = np.full(len(segments), EVERYONE)
     teaches = (segments["exercise"] != "").to_numpy(bool) & (counts > 0)
     # Columns as lists, once: a frame takes longer to cut than a person's segments to digest.
-    facts = [segments[name].tolist() for name in ("digest", "start", "stop", "count", "exercise")]
-    common = [_code_digest(), recipe.digest(), json.dumps(describe_plan(windows), sort_keys=True)]
+    facts = [segments[name].tolist() for name in _FACTS]
+    prepared = json.dumps(windows.preparation.settings(), sort_keys=True)
+    common = [_code_digest(), recipe.digest(), prepared]
     people = []
     for user, chosen in _by_user(users):
         kept = chosen[teaches[chosen]]
@@ -131,12 +136,8 @@ def select_people(windows: Windows, people: Sequence[Person]) -> tuple[Windows, 
 
 def describe_plan(windows: Windows) -> dict[str, object]:
     """Return what describes the windows of a plan, whatever they lie in, as JSON takes it."""
-    return {
-        "length_s": windows.length_s,
-        "step_s": windows.step_s,
-        "rate_hz": windows.rate_hz,
-        "preparation": windows.preparation.settings(),
-    }
+    sizes = {name: value for name, value in windows.settings().items() if name in _SIZES}
+    return {**sizes, "preparation": windows.preparation.settings()}
 
 
 @cache

@@ -3,9 +3,10 @@
 from workoutlab.signals.compute import compute
 from workoutlab.signals.features import features
 from workoutlab.signals.inputs import Inputs, RawWindows
+from workoutlab.signals.planning import windows
 from workoutlab.signals.preparation import Preparation
 from workoutlab.signals.statistics import Statistics
-from workoutlab.signals.windows import Windows, windows
+from workoutlab.signals.windows import Windows
 
 __all__ = [
     "Inputs",

@@ -15,7 +15,9 @@ from workoutlab.signals.windows import Windows
 __all__ = ["compute"]
 
 Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
 
+_FACTS: Final = (*("rate_hz", "recording", "source_rate_hz", "regular", "samples"),)
 _APART: Final = 32_768
 """Segments of a recording that lie further apart, in samples, are read one by one."""
 
@@ -35,6 +37,11 @@ def compute(windows: Windows, inputs: Inputs) -> Floats:
     ndarray
         float32 of shape (window, input), in the plan's order.
 
+    Raises
+    ------
+    InputError
+        If windows of different length become different inputs.
+
     Examples
     --------
     >>> from workoutlab.lab import Lab
@@ -50,30 +57,54 @@ def compute(windows: Windows, inputs: Inputs) -> Floats:
     >>> compute(windows(lab), RawWindows()).shape
     (1, 1200)
     """
-    start = windows.locate()[1]
-    out = np.empty((len(windows), len(inputs.names(windows.length))), np.float32)
+    names = inputs.names(windows.length)
+    segment, start = windows.locate()
+    length = windows.segments["length"].to_numpy(np.int64)[segment]
+    out = np.empty((len(windows), len(names)), np.float32)
     for source, rows in _stretches(windows):
-        first, last = int(start[rows].min()), int(start[rows].max()) + windows.length
+        first, last = int(start[rows].min()), int((start[rows] + length[rows]).max())
         planes = read_channels(
             windows.lab, source, windows.preparation, inputs.channels, first, last
         )
-        out[rows] = inputs.compute(planes, start[rows] - first, windows.length, windows.rate_hz)
+        for size, alike in _by_length(length[rows]):
+            out[rows][alike] = _compute_part(
+                inputs, planes, start[rows][alike] - first, size, source.grid_hz
+            )
     return out
 
 
+def _by_length(lengths: Integers) -> Iterator[tuple[int, slice | Integers]]:
+    """Yield each length with the places of its windows, a slice if it is the only one."""
+    sizes = np.unique(lengths)
+    for size in sizes:
+        yield int(size), slice(None) if len(sizes) == 1 else np.flatnonzero(lengths == size)
+
+
+def _compute_part(
+    inputs: Inputs, planes: Floats, starts: Integers, length: int, rate_hz: float
+) -> Floats:
+    """Compute windows from the samples that they cover, and no others."""
+    first, last = int(starts.min()), int(starts.max()) + length
+    part = np.ascontiguousarray(planes[:, first:last])
+    return inputs.compute(part, starts - first, length, rate_hz)
+
+
 def _stretches(windows: Windows) -> Iterator[tuple[Source, slice]]:
-    """Find the windows that are read together: of one recording, and not far apart."""
-    used = windows.segments[windows.segments["count"] > 0]
-    if used.empty:
+    """Find the windows that are read together: of one part of a recording, and not far apart."""
+    rows = np.flatnonzero(windows.segments["count"].to_numpy() > 0)
+    if not len(rows):
         return
-    recording, start = used["recording"].to_numpy(), used["start"].to_numpy()
-    reach = pd.Series(used["stop"].to_numpy()).groupby(recording).cummax().to_numpy()
-    apart = (np.diff(recording) != 0) | (start[1:] - reach[:-1] > _APART)
-    heads = np.append(0, np.flatnonzero(apart) + 1)
-    ends = windows.ends[windows.segments["count"].to_numpy() > 0]
+    used = windows.segments.iloc[rows]
+    start, stop = used["start"].to_numpy(), used["stop"].to_numpy()
+    apart = np.zeros(len(used) - 1, dtype=bool)
+    for name in ("recording", "part_start", "rate_hz"):
+        apart |= np.diff(used[name].to_numpy()) != 0
+    run = np.append(0, np.cumsum(apart))
+    reach = pd.Series(stop).groupby(run).cummax().to_numpy()
+    heads = np.append(0, np.flatnonzero(apart | (start[1:] - reach[:-1] > _APART)) + 1)
+    ends = windows.ends[rows]
     firsts = np.append(0, ends)[heads]
     lasts = np.append(firsts[1:], len(windows))
-    columns = ["recording", "source_rate_hz", "regular", "samples"]
-    facts = used[columns].iloc[heads].itertuples(index=False, name=None)
+    facts = used[list(_FACTS)].iloc[heads].itertuples(index=False, name=None)
     for fact, first, last in zip(facts, firsts, lasts, strict=True):
-        yield Source(windows.rate_hz, *fact), slice(int(first), int(last))
+        yield Source(*fact), slice(int(first), int(last))

@@ -1,9 +1,10 @@
 """Windows: a plan of which samples belong together. Nothing of the signal is read."""
 
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final, Unpack
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,103 +12,55 @@ import pandas as pd
 
 from workoutlab.errors import InputError
 from workoutlab.lab import Lab
-from workoutlab.signals.choice import Filters, choose_recordings, choose_sets
-from workoutlab.signals.lengths import count_samples, parse_length, parse_rate
+from workoutlab.signals.description import Description, spell
+from workoutlab.signals.exclusion import exclude_windows
+from workoutlab.signals.held import Held, Home
+from workoutlab.signals.layout import Layout
 from workoutlab.signals.preparation import Preparation
-from workoutlab.signals.segments import find_rate, segment_recordings, segment_sets
 
-__all__ = ["Description", "Windows", "windows"]
+__all__ = ["Windows", "list_distinct"]
 
-_RECORDINGS: Final = (
-    *("digest", "user", "session", "device", "simulated"),
-    *("rate_hz", "regular", "duration_s", "samples"),
-)
-_SETS: Final = ("recording", "start_s", "stop_s", "exercise", "muscle_group")
 _SAMPLE_BYTES: Final = 12  # three float32
 _TIME_BYTES: Final = 8
 
-
-@dataclass(frozen=True)
-class Description:
-    """What a plan covers, and what reading it costs.
-
-    Parameters
-    ----------
-    people, sessions, recordings
-        How many have a window or more.
-    segments
-        Stretches that windows lie in: sets, or parts of recordings.
-    empty
-        Stretches too short for a window.
-    windows
-        Number of windows.
-    read_bytes
-        Samples and times that computing reads, uncompressed.
-    """
-
-    people: int
-    sessions: int
-    recordings: int
-    segments: int
-    empty: int
-    windows: int
-    read_bytes: int
-
-    def __str__(self) -> str:
-        short = f"; {self.empty:,} too short for a window" if self.empty else ""
-        windows = _count(self.windows, "window", "windows")
-        people = _count(self.people, "person", "people")
-        sessions = _count(self.sessions, "session", "sessions")
-        recordings = _count(self.recordings, "recording", "recordings")
-        stretches = _count(self.segments, "stretch", "stretches")
-        return (
-            f"{windows} of {people} in {sessions}, {recordings} and {stretches}{short}; "
-            f"{self.read_bytes / 1e6:,.1f} MB to read"
-        )
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Windows:
-    """A plan of windows over a lab's recordings; made by :func:`windows`.
+    """A plan of windows over recordings; made by :func:`workoutlab.windows`.
 
     Windows lie in segments and never cross them: window k of a segment starts at its ``start``
-    plus k times `step`. The plan grows with the number of segments, not of windows.
+    plus k times its ``step``. The plan grows with the number of segments, not of windows.
 
     Parameters
     ----------
     lab
-        The lab as it was when the plan was made, read-only: what the plan reads.
-    home
-        The lab that the plan was made from: where what is made of it goes.
-    length_s, step_s
-        Length of a window, and time from one to the next.
-    rate_hz
-        Rate of the grid that the samples are on, resampled if need be.
-    length, step
-        The same in samples of the grid.
-    within, trim, preparation
-        As given to :func:`windows`.
+        What the plan reads: the lab as it was when the plan was made, read-only, or recordings in
+        memory.
+    origin
+        The lab that the plan was made from; None for recordings in memory.
+    layout
+        What was asked for.
+    asked
+        Distinct ``rate_hz``, ``length``, ``step``, ``length_s`` and ``step_s`` that this came to.
+    preparation
+        As given to :func:`workoutlab.windows`.
     segments
-        One row a segment, sorted by user, session, recording and start: ``recording`` and ``set``
-        (rows in the lab; -1 for no set), ``user``, ``session``, ``exercise`` and ``muscle_group``
-        (empty where there is none), ``start`` and ``stop`` (samples of the grid, the first at the
-        recording's first sample), ``count`` (of windows), ``digest`` (of the recording),
-        ``source_rate_hz``, ``regular``, ``samples`` and ``simulated`` (of the recording).
+        One row a segment, sorted by user, session, recording, start and length: ``recording`` and
+        ``set`` (rows in the lab; -1 for no set), ``user``, ``session``, ``exercise`` and
+        ``muscle_group`` (empty where there is none), ``start`` and ``stop`` (samples of the
+        recording's grid, the first at the recording's first sample), ``count`` (of windows),
+        ``rate_hz`` (of the grid), ``length`` and ``step`` (of windows, in samples of the grid),
+        ``part_start`` and ``part_stop`` (the part of the recording between gaps that it lies in),
+        ``digest`` (of the recording), ``source_rate_hz``, ``regular``, ``samples`` and
+        ``simulated`` (of the recording).
     """
 
-    lab: Lab
-    home: Lab
-    length_s: float
-    step_s: float
-    rate_hz: float
-    length: int
-    step: int
-    within: str
-    trim: float
+    lab: Home
+    origin: Lab | None
+    layout: Layout
+    asked: Mapping[str, tuple[float, ...]]
     preparation: Preparation
     segments: pd.DataFrame
 
@@ -118,6 +71,119 @@ class Windows:
     def ends(self) -> npt.NDArray[np.int64]:
         """Number of windows up to and with each segment; shape (segment,)."""
         return np.cumsum(self.segments["count"].to_numpy(np.int64))
+
+    @property
+    def home(self) -> Lab:
+        """The lab that the plan was made from: where what is made of it goes.
+
+        Raises
+        ------
+        InputError
+            If it was made of recordings in memory.
+        """
+        if self.origin is None:
+            raise InputError(
+                "these windows are of recordings in memory, and what is made of them is kept in a "
+                "lab: lab = workoutlab.Lab('lab'), lab.append(recordings), workoutlab.windows(lab)"
+            )
+        return self.origin
+
+    @cached_property
+    def distinct(self) -> dict[str, Floats]:
+        """Rates, lengths and steps that occur, increasing; those asked for in an empty plan.
+
+        The keys are ``rate_hz``, ``length`` and ``step`` (samples), ``length_s`` and ``step_s``.
+        """
+        if self.segments.empty:
+            return {name: np.array(values) for name, values in self.asked.items()}
+        return list_distinct(self.segments[["rate_hz", "length", "step"]])
+
+    @property
+    def rate_hz(self) -> float:
+        """Rate of the grid that all samples are on, resampled if need be.
+
+        Raises
+        ------
+        InputError
+            If there are several.
+        """
+        return self._only("rate_hz", "Hz")
+
+    @property
+    def length(self) -> int:
+        """Length of all windows in samples of the grid.
+
+        Raises
+        ------
+        InputError
+            If there are several.
+        """
+        return int(self._only("length", "samples"))
+
+    @property
+    def step(self) -> int:
+        """Samples from one window to the next.
+
+        Raises
+        ------
+        InputError
+            If there are several.
+        """
+        return int(self._only("step", "samples"))
+
+    @property
+    def length_s(self) -> float:
+        """Length of all windows in s.
+
+        Raises
+        ------
+        InputError
+            If there are several.
+        """
+        return self._only("length_s", "s")
+
+    @property
+    def step_s(self) -> float:
+        """Time from one window to the next in s.
+
+        Raises
+        ------
+        InputError
+            If there are several.
+        """
+        return self._only("step_s", "s")
+
+    def _only(self, name: str, unit: str) -> float:
+        values = self.distinct[name]
+        if len(values) == 1:
+            return float(values[0])
+        column = name.removesuffix("_s")
+        raise InputError(
+            f"{name}: the windows have no one value, but {spell(values, unit)}; the column "
+            f"{column!r} of .segments has each segment's, and .select(.segments[{column!r}] == …) "
+            "keeps those of one"
+        )
+
+    @property
+    def within(self) -> str:
+        """What windows lie in: ``"sets"`` or ``"recordings"``."""
+        return self.layout.within
+
+    @property
+    def trim(self) -> float:
+        """The share of a set that is left out at either end."""
+        return self.layout.share_trimmed
+
+    def settings(self) -> dict[str, object]:
+        """Return what tells how the windows are laid out, as JSON takes it."""
+        told: dict[str, object] = {"length_s": "set"}
+        if not self.layout.whole_sets:
+            told = {"length_s": _one_or_all(self.asked["length_s"])}
+            if self.layout.around is None:
+                told["step_s"] = _one_or_all(self.asked["step_s"])
+        own = self.layout.rate_hz == "own"
+        told["rate_hz"] = "own" if own else _one_or_all(self.asked["rate_hz"])
+        return told | self.layout.settings()
 
     def select(self, chosen: npt.ArrayLike) -> "Windows":
         """Return the plan of some segments, in this plan's order.
@@ -147,8 +213,52 @@ class Windows:
         return self.with_segments(self.segments.iloc[rows])
 
     def with_segments(self, segments: pd.DataFrame) -> "Windows":
-        """Return the plan with other segments, sorted like these."""
-        return replace(self, segments=segments.reset_index(drop=True))
+        """Return the plan with other segments, sorted like these.
+
+        Of recordings in memory it holds only those that the segments are of.
+        """
+        segments = segments.reset_index(drop=True)
+        lab = self.lab
+        if isinstance(lab, Held):
+            lab = lab.only(segments["recording"].unique())
+        return replace(self, lab=lab, segments=segments)
+
+    def exclude(self, intervals: pd.DataFrame, share: float = 0.0) -> "Windows":
+        """Return the plan without windows that intervals cover: time not worn, clipping, pauses.
+
+        Parameters
+        ----------
+        intervals
+            Columns ``recording`` (row number), ``start_s`` and ``stop_s``, from the recording's
+            first sample; they may overlap. Those of recordings that the plan does not cover
+            change nothing.
+        share
+            Windows of which more than this share is covered are left out, from 0 (those that an
+            interval touches) up to 1.
+
+        Returns
+        -------
+        Windows
+            Segments are split where windows are missing; those that lose all are left out.
+
+        Raises
+        ------
+        InputError
+            If a column is missing, an interval ends before it starts, or the share means nothing.
+
+        Examples
+        --------
+        >>> from workoutlab.recording import Recording
+        >>> from workoutlab.signals import windows
+        >>> still = Recording(
+        ...     user="ann", session="mon", acceleration=np.ones((3000, 3)), rate_hz=50
+        ... )
+        >>> plan = windows(still, within="recordings", length="4s")
+        >>> off = pd.DataFrame({"recording": [0], "start_s": [20.0], "stop_s": [30.0]})
+        >>> plan.exclude(off).segments[["start", "count"]].to_numpy().tolist()
+        [[0, 17], [1500, 27]]
+        """
+        return self.with_segments(exclude_windows(self.segments, intervals, share))
 
     def locate(
         self, first: int = 0, last: int | None = None
@@ -165,7 +275,8 @@ class Windows:
         segment = np.searchsorted(self.ends, window, side="right")
         counts = self.segments["count"].to_numpy(np.int64)
         within = window - (self.ends - counts)[segment]
-        return segment, self.segments["start"].to_numpy(np.int64)[segment] + within * self.step
+        start, step = (self.segments[name].to_numpy(np.int64) for name in ("start", "step"))
+        return segment, start[segment] + within * step[segment]
 
     def frame(self, first: int = 0, last: int | None = None) -> pd.DataFrame:
         """Return one row a window, for windows `first` to `last`, the last one out.
@@ -174,12 +285,14 @@ class Windows:
         -------
         pandas.DataFrame
             ``recording``, ``set``, ``user``, ``session``, ``exercise``, ``muscle_group``, and
-            ``start_s`` from the recording's first sample.
+            ``start_s`` from the recording's first sample, and ``length_s``.
         """
         segment, start = self.locate(first, last)
         columns = ["recording", "set", "user", "session", "exercise", "muscle_group"]
         rows = self.segments[columns].iloc[segment].reset_index(drop=True)
-        return rows.assign(start_s=start / self.rate_hz)
+        rate = self.segments["rate_hz"].to_numpy(dtype=float)
+        length = self.segments["length"].to_numpy(np.int64) / rate
+        return rows.assign(start_s=start / rate[segment], length_s=length[segment])
 
     def describe(self) -> Description:
         """Count people, windows, segments without one, and the bytes that computing reads."""
@@ -187,11 +300,12 @@ class Windows:
         spans = used.groupby("recording").agg(
             start=("start", "min"),
             stop=("stop", "max"),
+            grid_hz=("rate_hz", "first"),
             rate_hz=("source_rate_hz", "first"),
             regular=("regular", "first"),
             samples=("samples", "first"),
         )
-        read = np.ceil((spans["stop"] - spans["start"]) / self.rate_hz * spans["rate_hz"])
+        read = np.ceil((spans["stop"] - spans["start"]) / spans["grid_hz"] * spans["rate_hz"])
         times = np.where(spans["regular"], 0, spans["samples"])
         return Description(
             people=used["user"].nunique(),
@@ -199,6 +313,7 @@ class Windows:
             recordings=len(spans),
             segments=len(used),
             empty=len(self.segments) - len(used),
+            gaps=len(used[["recording", "part_start"]].drop_duplicates()) - len(spans),
             windows=len(self),
             read_bytes=int((read * _SAMPLE_BYTES + times * _TIME_BYTES).sum()),
         )
@@ -206,21 +321,19 @@ class Windows:
     def __dask_tokenize__(self) -> tuple[object, ...]:
         from dask.base import normalize_token
 
-        setting = (self.lab.url, self.lab.snapshot, self.rate_hz, self.length, self.step)
-        how = (self.within, self.trim, self.preparation)
-        return (normalize_token((*setting, *how, self.segments)),)
+        how = (self.lab.url, self.lab.snapshot, self.settings(), self.preparation.settings())
+        return (normalize_token((*how, self.segments)),)
 
     def __repr__(self) -> str:
         return (
-            f"Windows({len(self):,} of {self.length_s:g} s every {self.step_s:g} s at "
-            f"{self.rate_hz:g} Hz within {len(self.segments):,} {self._stretches}, "
+            f"Windows({len(self):,} {self._sizes} at {self._rates} {self._places}, "
             f"lab {self.lab.url!r} at {self.lab.snapshot})"
         )
 
     def _repr_html_(self) -> str:
         rows = {
-            "windows": f"{len(self):,} of {self.length_s:g} s every {self.step_s:g} s",
-            "rate": f"{self.rate_hz:g} Hz ({self.length} samples, step {self.step})",
+            "windows": f"{len(self):,} {self._sizes} {self._places}",
+            "rate": self._rates,
             "covers": str(self.describe()),
             "lab": f"{self.lab.url} at {self.lab.snapshot}",
         }
@@ -230,105 +343,33 @@ class Windows:
         return f"<table>{cells}</table>"
 
     @property
-    def _stretches(self) -> str:
-        return "sets" if self.within == "sets" else "parts of recordings"
+    def _rates(self) -> str:
+        return spell(self.distinct["rate_hz"], "Hz")
+
+    @property
+    def _sizes(self) -> str:
+        length = f"of {spell(self.distinct['length_s'], 's')}"
+        if self.layout.whole_sets or self.layout.around is not None:
+            return length
+        return f"{length} every {spell(self.distinct['step_s'], 's')}"
+
+    @property
+    def _places(self) -> str:
+        stretches = "sets" if self.layout.by_set else "parts of recordings"
+        event = self.layout.around
+        place = "within" if event is None else f"around the {event} of"
+        return f"{place} {len(self.segments):,} {stretches}"
 
 
-def windows(  # noqa: PLR0913 - what a plan is, each by its name
-    lab: Lab,
-    *,
-    length: str | float = "8s",
-    step: str | float = "1s",
-    within: str = "sets",
-    trim: float = 0.1,
-    rate_hz: float | None = None,
-    preparation: Preparation | None = None,
-    **filters: Unpack[Filters],
-) -> Windows:
-    """Plan windows over a lab's recordings; nothing of the signal is read.
+def _one_or_all(values: tuple[float, ...]) -> float | list[float]:
+    return values[0] if len(values) == 1 else list(values)
 
-    Parameters
-    ----------
-    lab
-        The lab; the plan keeps to its present snapshot.
-    length, step
-        Length of a window, and time from one to the next: ``"8s"``, ``"500ms"``, or seconds.
-        Both must be whole numbers of samples.
-    within
-        ``"sets"``: windows lie in the middle of a set. A set whose middle is shorter than a
-        window, but that is as long as one itself, has one centred window; a shorter set has none.
-        ``"recordings"``: windows lie anywhere in a recording; the label is that of the set that
-        covers more than half of the window, or empty. A run of windows with the same label is a
-        segment, so that neighbouring segments share samples.
-    trim
-        With ``"sets"``, the share of a set that is left out at either end.
-    rate_hz
-        Rate of the common grid. Recordings of another rate, or with times of their own, are
-        resampled to it when they are read: linear interpolation between samples sorted by time
-        (those of the same time in the order they came, averaged), from the recording's first
-        sample on, held at the ends. Nothing is filtered: a rate far below a recording's own
-        folds what is faster than half of it. None: the rate that all recordings share.
-    preparation
-        What is done to the samples before anything is computed from them; nothing by default.
-    **filters
-        ``users``, ``sessions``, ``devices``, ``exercises``, ``muscle_groups``: a name or several.
 
-    Returns
-    -------
-    Windows
-        Sorted by user, session, recording and start.
-
-    Raises
-    ------
-    UnitError
-        If a length is not understood or no whole number of samples, or the rates differ.
-    NotInLabError
-        If a name is not in the lab, or it holds nothing of what was asked.
-    InputError
-        If `within`, `trim` or a filter cannot mean anything.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from workoutlab.lab import Lab
-    >>> from workoutlab.recording import LabelledSet, Recording
-    >>> lab = Lab("memory://windows-example")
-    >>> curl = Recording(
-    ...     user="ann",
-    ...     session="monday",
-    ...     acceleration=np.ones((1500, 3)),
-    ...     rate_hz=50,
-    ...     sets=[LabelledSet(start=100, stop=1300, exercise="biceps-curl")],
-    ... )
-    >>> _ = lab.append([curl])
-    >>> plan = windows(lab)
-    >>> len(plan), plan.length, plan.step
-    (12, 400, 50)
-    >>> print(plan.describe())
-    12 windows of 1 person in 1 session, 1 recording and 1 stretch; 0.0 MB to read
-    """
-    if within not in ("sets", "recordings"):
-        raise InputError(f"within: expected 'sets' or 'recordings', got {within!r}")
-    if not 0 <= trim < 0.5:
-        raise InputError(f"trim: expected a share from 0 up to 0.5, got {trim!r}")
-    length_s, step_s = parse_length(length, "length"), parse_length(step, "step")
-    pinned = lab.at(lab.snapshot)
-    recordings = choose_recordings(pinned.table("recordings", _RECORDINGS), filters)
-    sets = pinned.table("sets", _SETS)
-    chosen = sets[sets["recording"].isin(recordings.index)]
-    by_set = any(filters.get(name) is not None for name in ("exercises", "muscle_groups"))
-    if within == "sets" or by_set:
-        chosen = choose_sets(chosen, filters)
-        recordings = recordings.loc[np.unique(chosen["recording"])]
-    rate = find_rate(recordings) if rate_hz is None else parse_rate(rate_hz)
-    grid = rate, count_samples(length_s, rate, "length"), count_samples(step_s, rate, "step")
-    if within == "sets":
-        segments = segment_sets(chosen, recordings, grid, trim)
-    else:
-        everywhere = sets[sets["recording"].isin(recordings.index)]
-        segments = segment_recordings(everywhere, recordings, grid)
-        if by_set:
-            kept = segments["set"].isin(chosen.index)
-            segments = segments[kept].reset_index(drop=True)
-    prepared = Preparation() if preparation is None else preparation
-    return Windows(pinned, lab, length_s, step_s, *grid, within, trim, prepared, segments)
+def list_distinct(grids: pd.DataFrame) -> dict[str, Floats]:
+    """List the distinct values of columns rate_hz, length and step, and the latter two in s."""
+    grids = grids.drop_duplicates().astype(float)
+    seconds = grids[["length", "step"]].div(grids["rate_hz"], axis=0).round(9)
+    columns = {name: grids[name] for name in grids} | {
+        f"{name}_s": seconds[name] for name in seconds
+    }
+    return {str(name): np.unique(column.to_numpy()) for name, column in columns.items()}
