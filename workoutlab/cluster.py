@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import dask
 
-from workoutlab.errors import InputError
+from workoutlab.errors import InputError, LabError
 
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["active_client", "connect", "progress", "run_tasks"]
+__all__ = ["active_client", "check_reachable", "connect", "progress", "run_tasks"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -138,6 +138,27 @@ def active_client() -> "Client | None":
         return Client.current(allow_global=True)
     except ValueError:
         return None
+
+
+def check_reachable(url: str) -> None:
+    """Refuse a lab in this process's memory where tasks run in others.
+
+    Raises
+    ------
+    LabError
+        If the active cluster's workers cannot see the lab at `url`.
+
+    Examples
+    --------
+    >>> check_reachable("memory://seen-here")
+    """
+    client = active_client() if url.startswith("memory://") else None
+    workers = client.scheduler_info(n_workers=-1)["workers"] if client else ()
+    if any(not str(address).startswith("inproc://") for address in workers):
+        raise LabError(
+            f"the lab at {url} is in this process's memory, where the active cluster's workers "
+            "cannot see it; close the client, or keep the lab in a folder or on S3"
+        )
 
 
 def run_tasks(

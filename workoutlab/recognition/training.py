@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypedDict, Unpack
 
-from workoutlab.cluster import active_client, progress, run_tasks
-from workoutlab.errors import InputError, LabError
+from workoutlab.cluster import active_client, check_reachable, progress, run_tasks
+from workoutlab.errors import InputError
 from workoutlab.recognition.cohorts import Cohort, group_people, train_cohort
 from workoutlab.recognition.engines import Engine, choose_engine
 from workoutlab.recognition.models import read_digests
@@ -143,7 +143,7 @@ def train(
     _check_arguments(windows, recipe, running)
     engine, most = running.get("engine", "auto"), running.get("cohort")
     lab = windows.home.refresh()
-    _check_reachable(lab.url)
+    check_reachable(lab.url)
     people = find_people(windows, recipe, per)
     known, seen = read_digests(lab.root(), name)
     changed = [person for person in people if known.get(person.user) != person.digest]
@@ -173,16 +173,6 @@ def _check_arguments(windows: object, recipe: object, running: Running) -> None:
     choose_engine(running.get("engine", "auto"))
     if (most := running.get("cohort")) is not None:
         check_number("cohort", most, whole=True, low=1)
-
-
-def _check_reachable(url: str) -> None:
-    client = active_client() if url.startswith("memory://") else None
-    workers = client.scheduler_info(n_workers=-1)["workers"] if client else ()
-    if any(not str(address).startswith("inproc://") for address in workers):
-        raise LabError(
-            f"the lab at {url} is in this process's memory, where the active cluster's workers "
-            "cannot see it; close the client, or keep the lab in a folder or on S3"
-        )
 
 
 def _count_threads() -> int:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from workoutlab.errors import InputError
 from workoutlab.schema import AXES
 
-__all__ = ["Inputs", "RawWindows"]
+__all__ = ["Inputs", "RawWindows", "name_inputs"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -34,6 +34,32 @@ class Inputs(Protocol):
         self, planes: Floats, starts: npt.NDArray[np.int64], length: int, rate_hz: float
     ) -> Floats:
         """Return the numbers, float32 (window, input), from planes of shape (channel, sample)."""
+
+
+def name_inputs(
+    inputs: Inputs, lengths: npt.NDArray[np.int64]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return names and units of what windows of these lengths become.
+
+    Raises
+    ------
+    InputError
+        If windows of different length become different numbers.
+
+    Examples
+    --------
+    >>> name_inputs(RawWindows(), np.array([2, 2]))[0]
+    ('x_0', 'x_1', 'y_0', 'y_1', 'z_0', 'z_1')
+    """
+    distinct = [int(length) for length in np.unique(lengths)] or [0]
+    names, units = inputs.names(distinct[0]), inputs.units(distinct[0])
+    for length in distinct[1:]:
+        if inputs.names(length) != names:
+            raise InputError(
+                f"windows of {', '.join(map(str, distinct))} samples become different numbers with "
+                f"{type(inputs).__name__}: plan windows of one length, or take Statistics()"
+            )
+    return names, units
 
 
 @dataclass(frozen=True)
