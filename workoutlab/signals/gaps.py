@@ -113,7 +113,8 @@ def _split_clock(
     stop = np.floor(last_s * rate_hz + _ROUNDING).astype(np.int64) + 1
     # The grid begins at the first sample that came, which need not be the earliest.
     start = np.maximum(start, 0)
-    return start, np.maximum(stop, start)
+    kept = stop > start  # samples between two points of the grid are no part
+    return (start[kept], stop[kept]) if kept.any() else (start[:1], start[:1])
 
 
 def cut_spans(owner: Integers, start: Integers, stop: Integers, parts: Parts) -> Pieces:
