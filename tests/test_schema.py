@@ -29,9 +29,11 @@ def features() -> xr.Dataset:
             "user": ("window", np.array(["ann", "ann"])),
             "session": ("window", np.array(["1", "1"])),
             "exercise": ("window", np.array(["", "row"])),
+            "muscle_group": ("window", np.array(["", "back"])),
             "recording": ("window", np.array([0, 0])),
             "set": ("window", np.array([-1, 0])),
             "start_s": ("window", np.array([0.0, 1.0])),
+            "length_s": ("window", np.array([8.0, 8.0])),
         },
     )
 

@@ -1,5 +1,9 @@
+import json
+import pickle
+
 import dask
 import numpy as np
+import pandas as pd
 import pytest
 from dask.distributed import Client, LocalCluster
 
@@ -8,6 +12,7 @@ from workoutlab.lab import Lab
 from workoutlab.recording import LabelledSet, Recording
 from workoutlab.schema import FEATURES, check_dataset
 from workoutlab.signals import RawWindows, Statistics, compute, features, windows
+from workoutlab.signals.dataset import Features
 from workoutlab.signals.features import split_plan
 
 ROW_BYTES = 4 * 67
@@ -54,7 +59,7 @@ def expected(plan):
 def check_values(dataset, plan, expected):
     np.testing.assert_array_equal(dataset["features"].values, expected)
     frame = plan.frame()
-    for name in ("user", "session", "exercise", "recording", "set", "start_s"):
+    for name in frame:
         assert dataset[name].values.tolist() == frame[name].tolist()
         assert dataset[name].dtype == dataset[name].values.dtype
 
@@ -68,6 +73,7 @@ def test_features__compute_nothing_behind_the_callers_back(plan):
         repr(dataset)
         with pytest.raises(AssertionError, match="something was computed"):
             dataset.compute()
+        assert dask.is_dask_collection(dataset.to_dask_dataframe())
     assert all(dask.is_dask_collection(dataset[name]) for name in ("features", "user", "start_s"))
 
 
@@ -101,16 +107,14 @@ def test_features__are_as_the_schema_declares(plan):
 
 
 def test_features__tell_where_they_come_from(lab):
-    attributes = features(windows(lab, length=4, rate_hz=50), RawWindows()).attrs
+    plan = windows(lab, length=4, rate_hz=50)
+    attributes = features(plan, RawWindows()).attrs
+    assert attributes.pop("inputs") == '{"inputs": "raw windows", "scale_g": 2.0}'
+    assert json.loads(attributes.pop("preparation")) == plan.preparation.settings()
     assert attributes == {
         "lab": lab.url,
         "snapshot": lab.snapshot,
-        "within": "sets",
-        "trim": 0.1,
-        "length_s": 4.0,
-        "step_s": 1.0,
-        "rate_hz": 50.0,
-        "inputs": '{"inputs": "raw windows", "scale_g": 2.0}',
+        **plan.settings(),
         "simulated": "some",
     }
 
@@ -154,21 +158,86 @@ def test_features__refuse_blocks_of_nothing(plan, block_bytes):
         features(plan, block_bytes=block_bytes)
 
 
+def test_features__refuse_windows_that_become_different_numbers(lab):
+    with pytest.raises(InputError, match="windows of 100, 200 samples become different numbers"):
+        features(windows(lab, length=[2, 4], rate_hz=50), RawWindows())
+
+
+def test_features__stay_features_when_they_are_selected_from(plan):
+    dataset = features(plan)
+    kinds = [
+        dataset.isel(window=slice(3)),
+        dataset.sel(feature=["x_mean"]),
+        dataset.compute(),
+        dataset.assign_attrs(note="mine"),
+        pickle.loads(pickle.dumps(dataset)),
+    ]
+    assert {type(each) for each in kinds} == {Features}
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
+def test_to_dask_dataframe__has_a_row_a_window_and_a_partition_a_block(plan, expected, scheduler):
+    dataset = features(plan, block_bytes=50_000)
+    lazy = dataset.to_dask_dataframe()
+    assert lazy.npartitions == len(dataset["features"].data.chunks[0])
+    assert lazy.known_divisions
+    with dask.config.set(scheduler=scheduler):
+        frame = lazy.compute()
+    wanted = plan.frame()
+    pd.testing.assert_frame_equal(
+        frame[list(wanted)].reset_index(drop=True), wanted, check_like=True
+    )
+    np.testing.assert_array_equal(frame[list(Statistics().names(200))].to_numpy(), expected)
+    assert frame.dtypes.equals(lazy.dtypes)
+    pd.testing.assert_frame_equal(frame, dataset.to_dataframe())
+
+
+def test_to_dask_dataframe__of_a_selection(plan, expected):
+    dataset = features(plan, block_bytes=50_000).isel(window=slice(3, 40))
+    lazy = dataset.sel(feature=["x_sd", "z_mean"]).to_dask_dataframe()
+    frame = lazy.compute()
+    names = list(Statistics().names(200))
+    chosen = [names.index("x_sd"), names.index("z_mean")]
+    np.testing.assert_array_equal(frame[["x_sd", "z_mean"]].to_numpy(), expected[3:40, chosen])
+    assert frame.index.tolist() == list(range(37))
+    assert lazy.loc[5:6].compute().equals(frame.loc[5:6])
+
+
+def test_to_dask_dataframe__of_what_is_computed_and_of_nothing(plan, expected):
+    dataset = features(plan).compute()
+    frame = dataset.to_dask_dataframe().compute()
+    np.testing.assert_array_equal(frame["x_mean"], expected[:, 0])
+    empty = features(plan.select([]))
+    assert empty.to_dask_dataframe().compute().shape == (0, 8 + 67)
+    assert empty.to_dataframe().shape == (0, 8 + 67)
+
+
+def test_to_dataframe__of_one_feature_is_that_of_xarray(plan):
+    one = features(plan).sel(feature="x_mean")
+    assert len(one.to_dataframe()) == len(plan)
+    assert "features" in one.to_dask_dataframe().columns
+
+
 @pytest.mark.parametrize("block_bytes", [1, 10_000, 100_000, 10**9])
 def test_split_plan__keeps_every_window_within_the_budget(plan, block_bytes):
-    parts = split_plan(plan, 67, block_bytes)
+    parts = split_plan(plan, Statistics(), block_bytes)
     assert sum(len(part) for part in parts) == len(plan)
     starts = np.concatenate([part.locate()[1] for part in parts])
     np.testing.assert_array_equal(starts, plan.locate()[1])
     each = ROW_BYTES + 28 * plan.step
     for part in parts:
-        largest = 1.5 * block_bytes + 2 * each
-        assert len(part) * each <= largest
+        assert len(part) * each <= 1.5 * block_bytes + 2 * each
 
 
 def test_split_plan__splits_a_long_recording(lab):
     plan = windows(lab, length=4, rate_hz=50, within="recordings")
     part = plan.select([int(plan.segments["count"].argmax())])
-    parts = split_plan(part, 67, 30_000)
+    parts = split_plan(part, Statistics(), 30_000)
     assert len(parts) > 2
     assert all((each.segments["stop"] <= part.segments["stop"].max()).all() for each in parts)
+
+
+def test_split_plan__gives_every_thread_work(lab):
+    plan = windows(lab, length=4, rate_hz=50, step="20ms", within="recordings")
+    total = len(plan) * (ROW_BYTES + 28)
+    assert len(split_plan(plan, Statistics())) == pytest.approx(total / 2**20, rel=0.5)

@@ -181,9 +181,11 @@ FEATURES: Final[Mapping[str, Variable]] = {
     "user": Variable(("window",), "str", "", "person"),
     "session": Variable(("window",), "str", "", "workout"),
     "exercise": Variable(("window",), "str", "", "label; empty where there is none"),
+    "muscle_group": Variable(("window",), "str", "", "of the exercise; empty where not known"),
     "recording": Variable(("window",), "int64", "", "row of the recording"),
     "set": Variable(("window",), "int64", "", "row of the set; -1 where there is none"),
     "start_s": Variable(("window",), "float64", "s", "start, from the recording's first sample"),
+    "length_s": Variable(("window",), "float64", "s", "length of the window"),
 }
 """The dataset that :func:`workoutlab.features` returns."""
 

@@ -1,34 +1,44 @@
 """Features: what every window of a plan becomes, as a lazy dataset."""
 
 import json
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from workoutlab.errors import InputError
-from workoutlab.schema import FEATURES, check_dataset
 from workoutlab.signals.compute import compute
-from workoutlab.signals.inputs import Inputs
+from workoutlab.signals.inputs import Inputs, name_inputs
 from workoutlab.signals.statistics import Statistics
 from workoutlab.signals.windows import Windows
 
 if TYPE_CHECKING:
-    import dask.array as da
-    import xarray as xr
+    from workoutlab.signals.dataset import Features
 
-__all__ = ["features", "split_plan"]
+__all__ = [
+    "choose_block_bytes",
+    "cost_windows",
+    "cut_blocks",
+    "describe",
+    "features",
+    "split_long",
+    "split_plan",
+]
 
-_BLOCK_BYTES: Final = 64 * 2**20
-_SAMPLE_BYTES: Final = 28  # three float32 read, and four more while they are described
-_PER_WINDOW: Final = ("user", "session", "exercise", "recording", "set", "start_s")
+_LARGEST: Final = 64 * 2**20
+_SMALLEST: Final = 2**20
+_FEW: Final = 16  # blocks that a small plan is split into, so that all threads have work
+_READ_BYTES: Final = 12  # of a sample: three float32
+_PLANE_BYTES: Final = 4  # of a sample of a channel
+_GRID: Final = ("start", "step", "length")
 
 
 def features(
-    windows: Windows, inputs: Inputs | None = None, *, block_bytes: int = _BLOCK_BYTES
-) -> "xr.Dataset":
+    windows: Windows, inputs: Inputs | None = None, *, block_bytes: int | None = None
+) -> "Features":
     """Return what every window becomes, as a lazy dataset; nothing is read before it is computed.
 
     Each block is one Dask task, which carries its part of the plan, reads what that covers and
@@ -42,20 +52,22 @@ def features(
     inputs
         What a window becomes; ``Statistics()`` by default.
     block_bytes
-        About how much memory a task may take for samples and results.
+        About how much memory a task may take for samples and results. By default 64 MiB, and less
+        for a small plan, so that there are 16 tasks of 1 MiB or more.
 
     Returns
     -------
-    xarray.Dataset
-        ``features`` (window, feature), and as coordinates ``unit``, ``user``, ``session``,
-        ``exercise``, ``recording``, ``set`` and ``start_s``, lazy too;
-        :data:`workoutlab.schema.FEATURES` describes them. The attributes tell lab, snapshot,
-        windows and inputs, and whether recordings were ``simulated``: none, some or all.
+    Features
+        An ``xarray.Dataset``: ``features`` (window, feature), and as coordinates ``unit``,
+        ``user``, ``session``, ``exercise``, ``muscle_group``, ``recording``, ``set``, ``start_s``
+        and ``length_s``, lazy too; :data:`workoutlab.schema.FEATURES` describes them.
+        ``to_dask_dataframe()`` has one row a window. The attributes tell lab, snapshot, windows,
+        preparation and inputs, and whether recordings were ``simulated``: none, some or all.
 
     Raises
     ------
     InputError
-        If `block_bytes` is not above zero.
+        If `block_bytes` is not above zero, or windows of different length become different inputs.
 
     Examples
     --------
@@ -76,40 +88,76 @@ def features(
     >>> lazy["features"].sel(feature="z_mean").values[:2]
     array([1., 1.], dtype=float32)
     """
-    import xarray as xr
     from dask.base import tokenize
 
+    from workoutlab.signals.dataset import Blocks, lay_features
+
     inputs = Statistics() if inputs is None else inputs
-    names = inputs.names(windows.length)
-    plans = split_plan(windows, len(names), block_bytes)
-    counts = tuple(len(plan) for plan in plans)
-    token = tokenize(windows, inputs, counts)
-    tasks = [(compute, plan, inputs) for plan in plans]
-    values = _lay_blocks(f"compute-{token}", tasks, (counts, (len(names),)), np.float32)
-    coords: dict[str, Any] = {"feature": list(names)}
-    coords["unit"] = ("feature", list(inputs.units(windows.length)))
-    for name in _PER_WINDOW:
-        dtype = _dtype(windows, name)
-        tasks = [_expansion(plan, name, dtype) for plan in plans]
-        lazy = _lay_blocks(f"expand-{name}-{token}", tasks, (counts,), dtype)
-        coords[name] = ("window", lazy)
-    dataset = xr.Dataset(
-        {"features": (("window", "feature"), values)}, coords, _attributes(windows, inputs)
+    names, units = name_inputs(inputs, windows.segments["length"].to_numpy())
+    each = cost_windows(windows.segments, inputs, len(names))
+    segments, edges = _split(windows, each, choose_block_bytes(windows.segments, each, block_bytes))
+    parts = _cut(windows, segments, edges)
+    token = tokenize(windows, json.dumps(inputs.settings()), edges)
+    return lay_features(
+        Blocks(segments, edges, names, units),
+        [(compute, part, inputs) for part in parts],
+        token,
+        {
+            "lab": windows.lab.url,
+            "snapshot": windows.lab.snapshot,
+            **describe(windows, inputs),
+        },
     )
-    return check_dataset(dataset, FEATURES, "features")
 
 
-def split_plan(windows: Windows, width: int, block_bytes: int) -> list[Windows]:
+def describe(windows: Windows, inputs: Inputs) -> dict[str, object]:
+    """Return how features come about, whatever recordings they are of, as JSON takes it."""
+    return {
+        **windows.settings(),
+        "preparation": windows.preparation.settings(),
+        "inputs": inputs.settings(),
+    }
+
+
+def cost_windows(segments: pd.DataFrame, inputs: Inputs, width: int) -> npt.NDArray[np.int64]:
+    """Return about how many bytes a window of each segment takes, for samples and results."""
+    sample = _READ_BYTES + _PLANE_BYTES * len(inputs.channels)
+    return 4 * width + sample * segments["step"].to_numpy(np.int64)
+
+
+def choose_block_bytes(
+    segments: pd.DataFrame,
+    each: npt.NDArray[np.int64],
+    asked: int | None,
+    *,
+    smallest: int = _SMALLEST,
+) -> int:
+    """Return how much memory a task may take: as asked, or what suits a plan of this size.
+
+    Raises
+    ------
+    InputError
+        If what is asked is not above zero.
+    """
+    if asked is not None:
+        if not asked > 0:
+            raise InputError(f"block_bytes: expected a number above zero, got {asked!r}")
+        return asked
+    total = int((segments["count"].to_numpy(np.int64) * each).sum())
+    return min(max(total // _FEW, smallest), _LARGEST)
+
+
+def split_plan(windows: Windows, inputs: Inputs, block_bytes: int | None = None) -> list[Windows]:
     """Split a plan into parts that take about `block_bytes` each to compute.
 
     Parameters
     ----------
     windows
         The plan.
-    width
-        How many numbers a window becomes.
+    inputs
+        What windows become.
     block_bytes
-        Memory for samples and results of a part.
+        Memory for samples and results of a part; None: what suits the plan's size.
 
     Returns
     -------
@@ -122,80 +170,64 @@ def split_plan(windows: Windows, width: int, block_bytes: int) -> list[Windows]:
     InputError
         If `block_bytes` is not above zero.
     """
-    if not block_bytes > 0:
-        raise InputError(f"block_bytes: expected a number above zero, got {block_bytes!r}")
-    each = 4 * width + _SAMPLE_BYTES * windows.step
-    most = max(1, int(block_bytes // (2 * each)))  # so that blocks come out about even
-    segments = _split_long(windows, most)
-    cost = segments["count"].to_numpy() * each + _SAMPLE_BYTES * windows.length
-    if segments.empty:
-        return [windows.select([])]
-    block = (np.cumsum(cost) - cost) // block_bytes
-    edges = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), len(segments)]
+    names, _ = name_inputs(inputs, windows.segments["length"].to_numpy())
+    each = cost_windows(windows.segments, inputs, len(names))
+    budget = choose_block_bytes(windows.segments, each, block_bytes)
+    return _cut(windows, *_split(windows, each, budget))
+
+
+def _split(
+    windows: Windows, each: npt.NDArray[np.int64], block_bytes: int
+) -> tuple[pd.DataFrame, list[int]]:
+    most = np.maximum(1, block_bytes // (2 * each))  # so that blocks come out about even
+    segments, parent = split_long(windows.segments, most)
+    cost = segments["count"].to_numpy(np.int64) * each[parent]
+    return segments, cut_blocks(cost, block_bytes)
+
+
+def _cut(windows: Windows, segments: pd.DataFrame, edges: Sequence[int]) -> list[Windows]:
     return [windows.with_segments(segments.iloc[first:last]) for first, last in pairwise(edges)]
 
 
-def _split_long(windows: Windows, most: int) -> pd.DataFrame:
-    """Split segments of more than `most` windows, and leave those without any out."""
-    segments = windows.segments[windows.segments["count"] > 0]
+def cut_blocks(cost: npt.NDArray[np.int64], block_bytes: int) -> list[int]:
+    """Return where blocks of neighbours begin that cost about `block_bytes`, and the end.
+
+    Examples
+    --------
+    >>> cut_blocks(np.array([3, 3, 3, 9, 1]), 6)
+    [0, 2, 4, 5]
+    """
+    block = (np.cumsum(cost) - cost) // block_bytes
+    return [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), len(cost)]
+
+
+def split_long(
+    segments: pd.DataFrame, most: npt.NDArray[np.int64]
+) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+    """Split segments of more windows than `most` between windows, and leave those without any out.
+
+    Parameters
+    ----------
+    segments
+        Of a plan.
+    most
+        Number of windows, one a segment.
+
+    Returns
+    -------
+    segments, parent
+        The pieces in order, and the position of the segment that each is of.
+    """
     count = segments["count"].to_numpy(np.int64)
     pieces = -(-count // most)
     parent = np.repeat(np.arange(len(segments)), pieces)
+    if (pieces == 1).all():
+        return segments, parent
     piece = np.arange(len(parent)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    kept = np.minimum(most, count[parent] - piece * most)
-    start = segments["start"].to_numpy(np.int64)[parent] + piece * most * windows.step
-    stop = start + (kept - 1) * windows.step + windows.length
-    return segments.iloc[parent].assign(start=start, stop=stop, count=kept)
-
-
-def _lay_blocks(
-    name: str, tasks: list[tuple[Any, ...]], chunks: tuple[tuple[int, ...], ...], dtype: Any
-) -> "da.Array":
-    """Lay the results of tasks one below the other, as a lazy array."""
-    import dask.array as da
-    from dask.highlevelgraph import HighLevelGraph
-
-    rest = (0,) * (len(chunks) - 1)
-    layer = {(name, place, *rest): task for place, task in enumerate(tasks)}
-    graph = HighLevelGraph.from_collections(name, layer, dependencies=[])
-    return da.Array(graph, name, chunks, dtype)
-
-
-def _expansion(plan: Windows, column: str, dtype: np.dtype[Any]) -> tuple[Any, ...]:
-    """Make the task that expands a column to one value a window, without the rest of the plan."""
-    counts = plan.segments["count"].to_numpy(np.int64)
-    if column == "start_s":
-        start = plan.segments["start"].to_numpy(np.int64)
-        return _count_up, start, counts, plan.step, plan.rate_hz
-    return np.repeat, plan.segments[column].to_numpy(dtype), counts
-
-
-def _count_up(
-    start: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], step: int, rate_hz: float
-) -> npt.NDArray[np.float64]:
-    begin = np.repeat(start, counts)
-    within = np.arange(len(begin)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return (begin + within * step) / rate_hz
-
-
-def _dtype(windows: Windows, column: str) -> np.dtype[Any]:
-    declared = FEATURES[column].dtype
-    if declared != "str":
-        return np.dtype(declared)
-    lengths = windows.segments[column].str.len().to_numpy(np.int64)
-    return np.dtype(f"U{lengths.max(initial=1)}")
-
-
-def _attributes(windows: Windows, inputs: Inputs) -> dict[str, str | float]:
-    simulated = windows.segments["simulated"]
-    return {
-        "lab": windows.lab.url,
-        "snapshot": windows.lab.snapshot,
-        "within": windows.within,
-        "trim": windows.trim,
-        "length_s": windows.length_s,
-        "step_s": windows.step_s,
-        "rate_hz": windows.rate_hz,
-        "inputs": json.dumps(inputs.settings()),
-        "simulated": "all" if simulated.all() else "some" if simulated.any() else "none",
-    }
+    start, step, length = (segments[name].to_numpy(np.int64) for name in _GRID)
+    kept = np.minimum(most[parent], count[parent] - piece * most[parent])
+    start = start[parent] + piece * most[parent] * step[parent]
+    stop = start + (kept - 1) * step[parent] + length[parent]
+    split = segments.take(parent)
+    split["start"], split["stop"], split["count"] = start, stop, kept
+    return split, parent
