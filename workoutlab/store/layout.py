@@ -9,7 +9,8 @@
     │   ├── acceleration
     │   ├── angular_velocity
     │   └── time
-    └── models/<name>/      tables, and the ragged arrays of weights that they point into
+    ├── models/<name>/      tables, and the ragged arrays of weights that they point into
+    └── features/<name>/     tables, and the ragged array of numbers that they point into
 
 Chunk size and codec of the samples were chosen by measuring: whole sessions of 60,000 samples
 must open in a few ms, and a set of 1,300 samples must not pay for a whole session.
@@ -29,6 +30,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 from workoutlab.errors import DamagedLabError, LabError
 
 __all__ = [
+    "FEATURES",
     "MODELS",
     "ROWS_PER_CHUNK",
     "SAMPLES",
@@ -42,6 +44,7 @@ __all__ = [
 
 SAMPLES: Final = "samples"
 MODELS: Final = "models"
+FEATURES: Final = "features"
 
 SAMPLES_PER_CHUNK: Final = 32_768
 ROWS_PER_CHUNK: Final = 4_096
