@@ -14,7 +14,7 @@ from workoutlab.kernels.statistics import describe_windows
 from workoutlab.kernels.windows import split_channels
 from workoutlab.lab import Lab
 from workoutlab.recording import LabelledSet, Recording
-from workoutlab.signals import RawWindows, Statistics, compute, windows
+from workoutlab.signals import Preparation, RawWindows, Statistics, compute, windows
 
 _labs = count()
 
@@ -150,7 +150,14 @@ def shuffled_clock(seed, count):
 def test_compute__resamples_an_irregular_recording_as_numpy_does(seed):
     clock, samples = shuffled_clock(seed, 900), noise(900, seed)
     lab = make_lab(record(samples, time_ns=clock))
-    plan = windows(lab, within="recordings", rate_hz=50, length=0.4, step=0.2)
+    plan = windows(
+        lab,
+        within="recordings",
+        rate_hz=50,
+        length=0.4,
+        step=0.2,
+        preparation=Preparation(antialias=False),
+    )
     seconds = (clock - clock[0]) / 1e9
     mean = pd.DataFrame(samples.astype(float)).groupby(seconds).mean()
     starts = plan.locate()[1]
@@ -165,7 +172,8 @@ def test_compute__of_part_of_an_irregular_recording_reads_only_what_it_needs(mon
     clock = np.arange(10_000) * 10_000_000
     clock[5] += 1
     sets = [(0, 1000), (5000, 6000)]
-    plan = windows(make_lab(record(noise(10_000), sets, time_ns=clock)), rate_hz=50, length=4)
+    lab = make_lab(record(noise(10_000), sets, time_ns=clock))
+    plan = windows(lab, rate_hz=50, length=4, preparation=Preparation(antialias=False))
     whole = compute(plan, RawWindows())
     reads = []
     read = Lab.read

@@ -33,11 +33,14 @@ EVERYONE: Final = "*"
 
 _DECISIVE: Final = (
     "kernels",
+    "signals/calibration.py",
     "signals/compute.py",
+    "signals/filters.py",
     "signals/grid.py",
     "signals/inputs.py",
     "signals/preparation.py",
     "signals/statistics.py",
+    "signals/tiles.py",
     "signals/windows.py",
     "recognition/randomness.py",
     "recognition/networks.py",

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from workoutlab.signals.grid import Source
-from workoutlab.signals.inputs import Inputs
+from workoutlab.signals.inputs import Inputs, name_inputs
 from workoutlab.signals.preparation import read_channels
 from workoutlab.signals.windows import Windows
 
@@ -17,7 +17,12 @@ __all__ = ["compute"]
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
-_FACTS: Final = (*("rate_hz", "recording", "source_rate_hz", "regular", "samples"),)
+_FACTS: Final = (
+    *("rate_hz", "recording", "source_rate_hz", "regular", "samples"),
+    *("part_start", "part_stop", "digest"),
+    *("part_start", "part_stop", "digest"),
+)
+"""Columns of segments that make a Source, in its order."""
 _APART: Final = 32_768
 """Segments of a recording that lie further apart, in samples, are read one by one."""
 
@@ -57,7 +62,7 @@ def compute(windows: Windows, inputs: Inputs) -> Floats:
     >>> compute(windows(lab), RawWindows()).shape
     (1, 1200)
     """
-    names = inputs.names(windows.length)
+    names, _ = name_inputs(inputs, windows.distinct["length"].astype(np.int64))
     segment, start = windows.locate()
     length = windows.segments["length"].to_numpy(np.int64)[segment]
     out = np.empty((len(windows), len(names)), np.float32)
