@@ -62,14 +62,22 @@ class EraseResult:
     @property
     def models(self) -> int:
         """Number of rows erased in the tables of models."""
-        prefix = f"{layout.MODELS}/"
-        return sum(count for path, count in self.rows.items() if path.startswith(prefix))
+        return self._count(layout.MODELS)
+
+    @property
+    def features(self) -> int:
+        """Number of rows erased in the tables of saved features."""
+        return self._count(layout.FEATURES)
+
+    def _count(self, folder: str) -> int:
+        return sum(count for path, count in self.rows.items() if path.startswith(f"{folder}/"))
 
     def __str__(self) -> str:
         return (
             f"erased {self.user}: {self.recordings} recordings ({self.samples:,} samples), "
-            f"{self.sets} sets, {self.models} models; {self.snapshots_dropped} earlier snapshots "
-            f"dropped, {self.bytes_freed / 1e6:.1f} MB freed"
+            f"{self.sets} sets, {self.models} models, {self.features} rows of features; "
+            f"{self.snapshots_dropped} earlier snapshots dropped, "
+            f"{self.bytes_freed / 1e6:.1f} MB freed"
         )
 
 

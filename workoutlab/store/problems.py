@@ -36,14 +36,15 @@ class VerifyResult:
     ----------
     problems
         All that was found.
-    recordings, sets, models, snapshots
-        How many were checked.
+    recordings, sets, models, features, snapshots
+        How many were checked; of features, the pieces that were stored together.
     """
 
     problems: tuple[Problem, ...] = ()
     recordings: int = 0
     sets: int = 0
     models: int = 0
+    features: int = 0
     snapshots: int = 0
 
     @property
@@ -54,13 +55,14 @@ class VerifyResult:
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
         problems = [vars(problem) for problem in self.problems]
-        counts = {name: getattr(self, name) for name in ("recordings", "sets", "models")}
-        return {"ok": self.ok, **counts, "snapshots": self.snapshots, "problems": problems}
+        names = ("recordings", "sets", "models", "features", "snapshots")
+        counts = {name: getattr(self, name) for name in names}
+        return {"ok": self.ok, **counts, "problems": problems}
 
     def __str__(self) -> str:
         checked = (
             f"{self.recordings} recordings, {self.sets} sets, {self.models} models, "
-            f"{self.snapshots} snapshots checked"
+            f"{self.features} pieces of features, {self.snapshots} snapshots checked"
         )
         if self.ok:
             return f"{checked}: no problem"

@@ -17,6 +17,7 @@ from workoutlab.errors import DamagedLabError
 from workoutlab.store.arrays import create_array, open_array, read_arrays, whole
 
 __all__ = [
+    "DIGESTS",
     "KIND",
     "allocate",
     "create",
@@ -33,8 +34,10 @@ KIND = "ragged"
 """The attribute ``kind`` of a ragged array.
 
 A table beside ragged arrays, with columns ``offset`` and ``length``, owns their pieces: they are
-erased with its rows. Its column ``weights_digest``, if any, is :func:`digest` of the pieces.
+erased with its rows. Its column of :data:`DIGESTS`, if any, is :func:`digest` of the pieces.
 """
+
+DIGESTS = ("weights_digest", "values_digest")
 
 _BATCH_BYTES = 32 * 2**20
 """Pieces are written together up to this size: enough to keep every codec thread busy."""

@@ -52,6 +52,7 @@ class _Counts:
     recordings: int = 0
     sets: int = 0
     models: int = 0
+    features: int = 0
     snapshots: int = 0
 
 
@@ -260,7 +261,9 @@ def _pieces(
 ) -> Iterator[Problem]:
     """Check that pieces lie within their arrays and, where digests were kept, are unchanged."""
     owns = {"offset", "length"} <= set(names)
-    columns = [name for name in ("user", "offset", "length", "weights_digest") if name in names]
+    known = ("user", "offset", "length", *ragged.DIGESTS)
+    columns = [name for name in known if name in names]
+    kind = "features" if home.path.startswith(f"{layout.FEATURES}/") else "models"
     for start in range(0, open_array(home, names[0]).shape[0], _BLOCK_ROWS):
         try:
             _ = read_arrays(home, names, start, start + _BLOCK_ROWS)  # their checksums
@@ -272,7 +275,7 @@ def _pieces(
             facts = dict(zip(columns, values, strict=True))
             if facts.get("user", "somebody") == "":
                 continue
-            counts.models += owns
+            setattr(counts, kind, getattr(counts, kind) + owns)
             if owns and (problem := _piece(parent, facts)):
                 yield Problem(f"{home.path} row {row}", problem, str(facts.get("user", "")))
 
@@ -283,7 +286,8 @@ def _piece(parent: zarr.Group, facts: dict[str, Any]) -> str:
         pieces = [ragged.read(parent, name, offset, length) for name in ragged.names(parent)]
     except DamagedLabError as error:
         return str(error)
-    expected = facts.get("weights_digest", "")
-    if expected and ragged.digest(*pieces) != expected:
-        return "its weights are not those that were stored: their digest differs"
+    for column in ragged.DIGESTS:
+        if facts.get(column) and ragged.digest(*pieces) != facts[column]:
+            what = column.removesuffix("_digest")
+            return f"its {what} are not those that were stored: their digest differs"
     return ""
