@@ -1,14 +1,18 @@
 """Ragged arrays: pieces of any length, around the edges of chunks."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from zarr.abc.buffer import Buffer
+from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from workoutlab.errors import DamagedLabError
-from workoutlab.store import ragged
+from workoutlab.store import chunks, ragged
+from workoutlab.store.arrays import whole
 
 CHUNK = 8
 
@@ -41,14 +45,96 @@ def test_write_many__reads_back_every_piece(batches: list[list[int]]) -> None:
     assert group["a"].shape[0] == sum(-(-len(piece) // CHUNK) * CHUNK for _, piece in written)
 
 
-def test_write_many__together_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+DTYPES = ["float32", "float64", "int64", "uint8"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("trailing", [(), (3,)])
+def test_write_many__stores_the_bytes_that_zarr_would(
+    dtype: str, trailing: tuple[int, ...]
+) -> None:
     lengths = [3, CHUNK, CHUNK + 1, 1]
-    pieces = _pieces(lengths)
-    together, apart = _new(), _new()
-    for group, batch_bytes in ((together, 2**20), (apart, 1)):
-        monkeypatch.setattr(ragged, "_BATCH_BYTES", batch_bytes)
-        ragged.write_many(group, "a", ragged.allocate(group, "a", lengths), pieces)
-    np.testing.assert_array_equal(together["a"][:], apart["a"][:])
+    pieces = [(100 * piece).astype(dtype) for piece in _pieces(lengths, trailing)]
+    ours, theirs = _new(dtype, trailing), _new(dtype, trailing)
+    for group in (ours, theirs):
+        offsets = ragged.allocate(group, "a", lengths)
+    ragged.write_many(ours, "a", offsets, pieces)
+    for offset, piece in zip(offsets, pieces, strict=True):
+        whole(theirs["a"])[offset : offset + len(piece)] = piece
+    stored, expected = (
+        {key: value.to_bytes() for key, value in group.store._store_dict.items()}
+        for group in (ours, theirs)
+    )
+    assert stored == expected
+    np.testing.assert_array_equal(ours["a"][:], theirs["a"][:])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_read__what_zarr_wrote(dtype: str) -> None:
+    group = _new(dtype, (3,))
+    values = np.arange(6 * CHUNK).reshape(-1, 3).astype(dtype)
+    offset = int(ragged.allocate(group, "a", [len(values)])[0])
+    group["a"][offset : offset + len(values)] = values
+    np.testing.assert_array_equal(ragged.read(group, "a", offset, len(values)), values)
+
+
+@pytest.mark.parametrize("codecs", ["auto", None, (ZstdCodec(), Crc32cCodec())])
+def test_read_many__through_zarr_where_the_codecs_are_others(codecs: Any) -> None:
+    group = zarr.group(zarr.storage.MemoryStore())
+    group.create_array("a", shape=0, chunks=CHUNK, dtype="float32", compressors=codecs)
+    pieces = _pieces([3, CHUNK + 2])
+    offsets = ragged.allocate(group, "a", [3, CHUNK + 2])
+    ragged.write_many(group, "a", offsets, pieces)
+    assert chunks.coding_of(group["a"]) is None
+    read = ragged.read_many(group, "a", list(zip(offsets, [3, CHUNK + 2], strict=True)))
+    for one, piece in zip(read, pieces, strict=True):
+        np.testing.assert_array_equal(one, piece)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_read_many__is_a_slice_each(data: st.DataObject) -> None:
+    (piece,) = _pieces([5 * CHUNK - 2], (3,))
+    group = _new(trailing=(3,))
+    ragged.write(group, "a", int(ragged.allocate(group, "a", [len(piece)])[0]), piece)
+    edges = st.tuples(st.integers(0, len(piece)), st.integers(0, len(piece))).map(sorted)
+    stretches = data.draw(st.lists(edges, max_size=60))
+    read = ragged.read_many(group, "a", [(start, stop - start) for start, stop in stretches])
+    assert len(read) == len(stretches)
+    for one, (start, stop) in zip(read, stretches, strict=True):
+        np.testing.assert_array_equal(one, piece[start:stop])
+        assert one.flags["C_CONTIGUOUS"]
+        assert one.flags["OWNDATA"]
+
+
+def test_read_many__names_the_chunk_that_is_gone() -> None:
+    group = _new()
+    offsets = ragged.allocate(group, "a", [100 * CHUNK])
+    ragged.write(group, "a", int(offsets[0]), np.arange(100 * CHUNK))
+    ragged.erase(group, "a", 70 * CHUNK, CHUNK)
+    with pytest.raises(DamagedLabError, match="chunk 70 is missing"):
+        ragged.read_many(group, "a", [(0, 100 * CHUNK)])
+
+
+def test_read__a_chunk_of_another_size() -> None:
+    group = _new()
+    ragged.write(group, "a", int(ragged.allocate(group, "a", [CHUNK])[0]), np.arange(CHUNK))
+    other = zarr.group(zarr.storage.MemoryStore())
+    ragged.create(other, "a", dtype="float32", chunk=2 * CHUNK)
+    ragged.write(other, "a", int(ragged.allocate(other, "a", [1])[0]), [1.0])
+    group.store._store_dict["a/c/0"] = other.store._store_dict["a/c/0"]  # type: ignore[attr-defined]
+    with pytest.raises(DamagedLabError, match="it holds 64 bytes, expected 32"):
+        ragged.read(group, "a", 0, CHUNK)
+
+
+@pytest.mark.parametrize("stored", [b"", b"abc", b"\0\0\0\0"])
+def test_read__a_chunk_of_no_bytes(stored: bytes) -> None:
+    group = _new()
+    ragged.write(group, "a", int(ragged.allocate(group, "a", [CHUNK])[0]), np.arange(CHUNK))
+    chunk = type(group.store._store_dict["a/c/0"])  # type: ignore[attr-defined]
+    group.store._store_dict["a/c/0"] = chunk.from_bytes(stored)  # type: ignore[attr-defined]
+    with pytest.raises(DamagedLabError, match="cannot be read"):
+        ragged.read(group, "a", 0, CHUNK)
 
 
 def test_allocate__neighbours_never_share_a_chunk() -> None:
@@ -97,12 +183,12 @@ def test_create__a_flipped_bit_is_found(dtype: str) -> None:
     group = _new(dtype)
     ragged.allocate(group, "a", [CHUNK])
     ragged.write(group, "a", 0, np.arange(CHUNK))
-    chunks: dict[str, Buffer] = group.store._store_dict  # type: ignore[attr-defined]
-    (key,) = (key for key in chunks if "/c/" in key)
-    good = chunks[key]
+    held: dict[str, Buffer] = group.store._store_dict  # type: ignore[attr-defined]
+    (key,) = (key for key in held if "/c/" in key)
+    good = held[key]
     for at in range(8 * len(good)):
         bad = bytearray(good.to_bytes())
         bad[at // 8] ^= 1 << at % 8
-        chunks[key] = type(good).from_bytes(bytes(bad))
+        held[key] = type(good).from_bytes(bytes(bad))
         with pytest.raises(DamagedLabError):
             ragged.read(group, "a", 0, CHUNK)

@@ -15,9 +15,10 @@ from workoutlab.errors import DamagedLabError, LabError
 from workoutlab.lab import Lab
 from workoutlab.recording import LabelledSet
 from workoutlab.schema import Column, Table
-from workoutlab.store import ragged, tables
+from workoutlab.store import layout, ragged, tables
 
 FULL = os.environ.get("WORKOUTLAB_FULL") == "1"
+CHUNK = layout.SAMPLES_PER_CHUNK
 CURL = LabelledSet(start=0, stop=50, exercise="curl", weight_kg=12.5, repetitions=8)
 NETWORKS = Table(
     "networks",
@@ -49,7 +50,7 @@ def add_models(root: zarr.Group, *users: str) -> None:
 
 RECORDINGS = [
     make(0, 3000, sets=(CURL,)),
-    make(1, 40_000, user="bob", irregular=True, sets=(CURL,)),
+    make(1, CHUNK + 5_000, user="bob", irregular=True, sets=(CURL,)),
     make(2, 500, user="eve", angular_velocity=True, source="eve.csv"),
 ]
 
@@ -161,14 +162,14 @@ def _overwrite(path: str, at: int, value: object) -> Callable[[zarr.Group], None
     ("path", "at", "value", "place", "problem"),
     [
         ("samples/acceleration", 5, 0.0, "recording 0 of ann", "digest differs"),
-        ("samples/time", 32768 + 3, 7, "recording 1 of bob", "digest differs"),
+        ("samples/time", CHUNK + 3, 7, "recording 1 of bob", "digest differs"),
         ("samples/acceleration", 5, np.inf, "recording 0 of ann", "expected finite numbers"),
         ("recordings/user", 0, "zoe", "recording 0 of zoe", "columns facts do not fit"),
         ("recordings/user", 0, "", "recording 0", "its user is blank"),
         ("recordings/samples", 0, 2999, "recording 0 of ann", "digest differs"),
-        ("recordings/offset", 2, 32768, "recording 2 of eve", "within others"),
+        ("recordings/offset", 2, CHUNK, "recording 2 of eve", "within others"),
         ("recordings/duration_s", 2, 1.5, "recording 2 of eve", "columns duration_s"),
-        ("sets/stop", 1, 41_000, "recording 1 of bob", "within the 40000 samples"),
+        ("sets/stop", 1, CHUNK + 6_000, "recording 1 of bob", f"within the {CHUNK + 5000} samples"),
         ("sets/weight_kg", 0, 13.5, "recording 0 of ann", "columns facts"),
         ("sets/start_s", 1, 3.5, "recording 1 of bob", "column start_s of its sets"),
         ("sets/recording", 0, 1, "recording 0 of ann", "columns facts"),

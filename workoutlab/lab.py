@@ -1,29 +1,25 @@
 """A lab: recordings, their sets and the models made from them, in one versioned store."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy.typing as npt
-
-from workoutlab.errors import DamagedLabError, InputError, NotInLabError, ReadOnlyLabError
+from workoutlab.errors import InputError, NotInLabError, ReadOnlyLabError
 from workoutlab.recording import Recording
-from workoutlab.schema import TABLES
-from workoutlab.store import erasure, export, summary, tables, verification
+from workoutlab.store import erasure
 from workoutlab.store import recordings as stored
 from workoutlab.store.address import Address
 from workoutlab.store.erasure import EraseResult
-from workoutlab.store.lookup import read_recording, read_samples
 from workoutlab.store.opening import connect
 from workoutlab.store.problems import Problem, VerifyResult
 from workoutlab.store.recordings import AppendResult, Outcome
-from workoutlab.store.repository import ERASURE, Repository
+from workoutlab.store.repository import ERASURE
 from workoutlab.store.summary import LabInfo
+from workoutlab.store.view import View
 
 if TYPE_CHECKING:
-    import pandas as pd
     import zarr
 
 __all__ = ["AppendResult", "EraseResult", "Lab", "LabInfo", "Outcome", "Problem", "VerifyResult"]
@@ -31,7 +27,7 @@ __all__ = ["AppendResult", "EraseResult", "Lab", "LabInfo", "Outcome", "Problem"
 Result = TypeVar("Result")
 
 
-class Lab:
+class Lab(View):
     """Recordings, their sets and the models made from them, in one versioned store.
 
     A lab is pinned at a snapshot: the newest when it is opened, then what its own writes make. What
@@ -85,9 +81,9 @@ class Lab:
         storage_options: Mapping[str, object] | None = None,
     ) -> None:
         self._address = Address.parse(url, storage_options)
-        self._repository_kept: Repository | None = connect(self._address, create=create)
+        self._repository_kept = repository = connect(self._address, create=create)
         self.read_only = False
-        self.snapshot = self._repository_kept.head()
+        self.snapshot = repository.head()
         self.root()
 
     @classmethod
@@ -99,33 +95,6 @@ class Lab:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Lab._pinned, (self._address, self.snapshot, self.read_only)
-
-    @property
-    def _repository(self) -> Repository:
-        if self._repository_kept is None:
-            self._repository_kept = connect(self._address, create=False)
-        return self._repository_kept
-
-    @property
-    def url(self) -> str:
-        """The folder's absolute path, or the URL."""
-        return self._address.url
-
-    def __repr__(self) -> str:
-        past = ", read-only" if self.read_only else ""
-        return f"Lab({self.url!r} at {self.snapshot}{past})"
-
-    def root(self) -> "zarr.Group":
-        """Open the root group at the lab's snapshot, read-only.
-
-        Raises
-        ------
-        SnapshotNotFoundError
-            If the snapshot is gone, since a person was erased.
-        DamagedLabError
-            If it cannot be read.
-        """
-        return self._repository.root(self.snapshot)
 
     def refresh(self) -> "Lab":
         """Move to the newest snapshot, and return the lab itself.
@@ -150,19 +119,6 @@ class Lab:
         view = Lab._pinned(self._address, snapshot, read_only=True)
         view.root()
         return view
-
-    def history(self) -> "pd.DataFrame":
-        """List the lab's snapshots, newest first: columns ``snapshot``, ``time``, ``message``."""
-        import pandas as pd
-
-        rows = list(self._repository.history())
-        return pd.DataFrame(
-            {
-                "snapshot": [each.id for each in rows],
-                "time": pd.to_datetime([each.time for each in rows], utc=True),
-                "message": [each.message for each in rows],
-            }
-        )
 
     def transact(self, write: Callable[["zarr.Group"], Result], message: str) -> Result:
         """Write to the lab: call `write` with the newest root group, and commit what it wrote.
@@ -226,105 +182,14 @@ class Lab:
         for recording in batch:
             if not isinstance(recording, Recording):
                 raise InputError(f"append: expected recordings, got {type(recording).__name__}")
-            _ = recording.digest, recording.facts  # computed before the lock is held
+        with ThreadPoolExecutor() as threads:  # before the lock is held
+            list(threads.map(lambda recording: (recording.digest, recording.facts), batch))
         digests = self._repository.digests
         outcomes = self.transact(
             lambda root: stored.append(root, batch, digests),
             message or f"append {len(batch)} recordings",
         )
         return AppendResult(self.snapshot, outcomes)
-
-    def table(self, name: str, columns: Sequence[str] | None = None) -> "pd.DataFrame":
-        """Read a table: one row a recording or set, indexed by its number.
-
-        Parameters
-        ----------
-        name
-            ``"recordings"`` or ``"sets"``; :data:`workoutlab.schema.TABLES` describes both.
-        columns
-            Which columns; no other is read. All by default.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Erased rows are left out, so that numbers may be missing.
-
-        Raises
-        ------
-        NotInLabError
-            If there is no such table or column.
-        """
-        if name not in TABLES:
-            raise NotInLabError(f"there is no table {name!r}; there are {', '.join(TABLES)}")
-        with self._looking():
-            return tables.read(self.root(), TABLES[name], columns)
-
-    def recording(self, row: int) -> Recording:
-        """Read a recording and its sets, as it was appended.
-
-        Raises
-        ------
-        NotInLabError
-            If there is no such row, or it was erased.
-        DamagedLabError
-            If it cannot be read.
-        """
-        with self._looking():
-            return read_recording(self._repository, self.snapshot, row)
-
-    def read(
-        self, row: int, quantity: str = "acceleration", start: int = 0, stop: int | None = None
-    ) -> npt.NDArray[Any]:
-        """Read samples of one recording.
-
-        Parameters
-        ----------
-        row
-            Number of the recording.
-        quantity
-            ``"acceleration"`` in g, ``"angular_velocity"`` in deg/s, or ``"time"`` in ns.
-        start, stop
-            Which samples; all by default.
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape (sample, 3), or (sample,) for the time.
-
-        Raises
-        ------
-        NotInLabError
-            If there is no such recording, or it does not have that quantity.
-        InputError
-            If it has no such samples.
-        DamagedLabError
-            If they cannot be read.
-        """
-        with self._looking():
-            return read_samples(
-                self._repository, self.snapshot, row, quantity=quantity, part=(start, stop)
-            )
-
-    @contextmanager
-    def _looking(self) -> Iterator[None]:
-        """Tell a snapshot that is gone, since a person was erased, from a damaged one."""
-        try:
-            yield
-        except DamagedLabError:
-            self._repository.check_held(self.snapshot)
-            raise
-
-    def info(self) -> LabInfo:
-        """Count what the lab holds; the result prints itself, in notebooks as a table."""
-        with self._looking():
-            snapshot = self._repository.describe(self.snapshot)
-            return LabInfo(
-                url=self.url,
-                **summary.count(self.root()),
-                size_bytes=self._repository.size_bytes(),
-                snapshot=snapshot.id,
-                time=snapshot.time,
-            )
 
     def erase_user(self, user: str) -> EraseResult:
         """Erase a person: recordings, sets, every row and weight of models of that user.
@@ -361,38 +226,3 @@ class Lab:
         dropped, freed = self._repository.forget_past()
         self.refresh()
         return replace(found, snapshot=self.snapshot, snapshots_dropped=dropped, bytes_freed=freed)
-
-    def export_zarr(self, path: str | Path) -> Path:
-        """Copy the lab at its snapshot to a new folder as plain Zarr 3, chunk by chunk.
-
-        ``zarr.open_group(path)`` reads it, without Icechunk and without workoutlab.
-
-        Returns
-        -------
-        pathlib.Path
-            The folder.
-
-        Raises
-        ------
-        InputError
-            If there is something at `path`.
-        """
-        target = Path(path).expanduser().absolute()
-        with self._looking():
-            export.export_zarr(self.root(), target)
-        return target
-
-    def verify(self) -> VerifyResult:
-        """Read everything that the lab holds at its snapshot, and its history, from the store.
-
-        Samples are held against their digests, sets and ids against theirs, derived columns against
-        what they derive from, weights of models against their digests, tables against what a lab
-        must look like, and, in a folder, Icechunk's files against their seals. Memory is bounded by
-        a block of rows and one recording.
-
-        Returns
-        -------
-        VerifyResult
-            Every problem found; it never stops at the first.
-        """
-        return verification.verify(self._repository, self.snapshot)

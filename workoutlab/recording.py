@@ -136,6 +136,9 @@ class Recording:
     source: str = ""
     simulated: bool = False
     sets: Sequence[LabelledSet] = field(default=())
+    # Kept by hand: until Python 3.12 a cached property lets one thread at a time compute it.
+    _digest: str | None = field(default=None, init=False, repr=False)
+    _facts: str | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_id(self.user, "user")
@@ -219,14 +222,21 @@ class Recording:
             return 1 / self.rate_hz
         return float(np.max(np.diff(np.sort(self.seconds)), initial=0.0))
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """SHA-256 of the acceleration, in hex: by it a lab knows what it already holds."""
-        return _hash(self.acceleration)
+        if self._digest is None:
+            self._fix("_digest", _hash(self.acceleration))
+        return str(self._digest)
 
-    @cached_property
+    @property
     def facts(self) -> str:
         """SHA-256 of all else, in hex: tells a correction from a second delivery."""
+        if self._facts is None:
+            self._fix("_facts", self._hash_facts())
+        return str(self._facts)
+
+    def _hash_facts(self) -> str:
         clock = self.rate_hz if self.time_ns is None else _hash(self.time_ns)
         turned = None if self.angular_velocity is None else _hash(self.angular_velocity)
         known = [self.user, self.session, self.device, self.simulated, self.start_ns, clock, turned]
@@ -235,7 +245,8 @@ class Recording:
 
 
 def _hash(quantity: npt.NDArray[Any]) -> str:
-    return hashlib.sha256(quantity.astype(quantity.dtype.newbyteorder("<")).tobytes()).hexdigest()
+    little = np.ascontiguousarray(quantity, dtype=quantity.dtype.newbyteorder("<"))
+    return hashlib.sha256(little.data).hexdigest()
 
 
 def _vectors(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float32]:

@@ -1,5 +1,6 @@
 """Where the samples and the sets of one recording lie, found without reading whole tables."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -62,34 +63,35 @@ def _places(repository: Repository, snapshot: str, block: int) -> npt.NDArray[np
 def read_samples(
     repository: Repository,
     snapshot: str,
-    row: int,
-    *,
+    parts: Iterable[tuple[int, int, int | None]],
     quantity: str,
-    part: tuple[int, int | None],
-) -> npt.NDArray[Any]:
-    """Read samples ``part[0]`` to ``part[1]`` of recording `row`.
+) -> list[npt.NDArray[Any]]:
+    """Read parts of recordings, each given as row, start and stop, together.
 
     Raises
     ------
     InputError
-        If there is no such quantity, or the recording has no such samples.
+        If there is no such quantity, or a recording has no such samples.
     NotInLabError
         If there is no such recording, or it does not have that quantity.
     """
     if quantity not in QUANTITIES:
         raise InputError(f"quantity {quantity!r}: expected one of {', '.join(QUANTITIES)}")
-    place = place_of(repository, snapshot, row)
-    if quantity not in place.quantities:
-        raise NotInLabError(
-            f"recording {row} has no {quantity}; it has {', '.join(place.quantities)}"
-        )
-    start, stop = part[0], place.length if part[1] is None else part[1]
-    if not 0 <= start <= stop <= place.length:
-        raise InputError(
-            f"recording {row}: expected samples within 0 to {place.length}, got {start} to {stop}"
-        )
-    samples = open_samples(repository.root(snapshot))
-    return ragged.read(samples, quantity, place.offset + start, stop - start)
+    stretches = []
+    for row, start, stop in parts:
+        place = place_of(repository, snapshot, row)
+        if quantity not in place.quantities:
+            raise NotInLabError(
+                f"recording {row} has no {quantity}; it has {', '.join(place.quantities)}"
+            )
+        end = place.length if stop is None else stop
+        if not 0 <= start <= end <= place.length:
+            raise InputError(
+                f"recording {row}: expected samples within 0 to {place.length}, "
+                f"got {start} to {end}"
+            )
+        stretches.append((place.offset + start, end - start))
+    return ragged.read_many(open_samples(repository.root(snapshot)), quantity, stretches)
 
 
 def read_recording(repository: Repository, snapshot: str, row: int) -> Recording:

@@ -6,7 +6,7 @@ What lies between the end of a piece and the next boundary is never looked at.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,9 @@ import numpy.typing as npt
 import zarr
 
 from workoutlab.errors import DamagedLabError
+from workoutlab.store import chunks
 from workoutlab.store.arrays import create_array, open_array, read_arrays, whole
+from workoutlab.store.failures import reading
 
 __all__ = [
     "DIGESTS",
@@ -26,6 +28,7 @@ __all__ = [
     "grow",
     "names",
     "read",
+    "read_many",
     "write",
     "write_many",
 ]
@@ -38,9 +41,6 @@ erased with its rows. Its column of :data:`DIGESTS`, if any, is :func:`digest` o
 """
 
 DIGESTS = ("weights_digest", "values_digest")
-
-_BATCH_BYTES = 32 * 2**20
-"""Pieces are written together up to this size: enough to keep every codec thread busy."""
 
 
 def create(
@@ -94,12 +94,12 @@ def allocate(
     """
     array = open_array(group, name)
     chunk = array.chunks[0]
-    chunks = -(-np.asarray(lengths, dtype=np.int64) // chunk)
+    counts = -(-np.asarray(lengths, dtype=np.int64) // chunk)
     end = -(-array.shape[0] // chunk)
-    stops = end + np.cumsum(chunks)
+    stops = end + np.cumsum(counts)
     if len(stops):
         _resize(array, int(stops[-1]) * chunk)
-    return np.asarray((stops - chunks) * chunk, dtype=np.int64)
+    return np.asarray((stops - counts) * chunk, dtype=np.int64)
 
 
 def grow(group: zarr.Group, name: str, length: int) -> None:
@@ -115,9 +115,8 @@ def _resize(array: "zarr.Array[Any]", length: int) -> None:
 
 def write(group: zarr.Group, name: str, offset: int, values: npt.ArrayLike) -> None:
     """Write one piece at the `offset` that :func:`allocate` gave it."""
-    array = whole(open_array(group, name))
-    piece = np.asarray(values, dtype=array.dtype)
-    array[offset : offset + len(piece)] = piece
+    array = open_array(group, name)
+    write_many(group, name, [offset], [np.asarray(values, dtype=array.dtype)])
 
 
 def write_many(
@@ -126,37 +125,24 @@ def write_many(
     offsets: Sequence[int] | npt.NDArray[np.integer],
     pieces: Sequence[npt.NDArray[Any]],
 ) -> None:
-    """Write many pieces, neighbours together: far cheaper than one by one.
-
-    `offsets` must increase.
-    """
-    array = whole(open_array(group, name))
-    chunk = array.chunks[0]
-    per_batch = max(1, _BATCH_BYTES // (array.dtype.itemsize * int(np.prod(array.shape[1:]))))
-    first = 0
-    for last in range(1, len(pieces) + 1):
-        if last < len(pieces):
-            end = -(-(int(offsets[last - 1]) + len(pieces[last - 1])) // chunk) * chunk
-            together = int(offsets[last]) + len(pieces[last]) - int(offsets[first])
-            if end == offsets[last] and together <= per_batch:
-                continue
-        _write_run(array, offsets[first:last], pieces[first:last])
-        first = last
+    """Write many pieces, far cheaper than one by one."""
+    array = open_array(group, name)
+    if coding := chunks.coding_of(array):
+        chunks.put(array, coding, _chunks_of(array.chunks[0], offsets, pieces))
+        return
+    for offset, piece in zip(offsets, pieces, strict=True):
+        whole(array)[int(offset) : int(offset) + len(piece)] = piece
 
 
-def _write_run(
-    array: "zarr.Array[Any]",
+def _chunks_of(
+    chunk: int,
     offsets: Sequence[int] | npt.NDArray[np.integer],
     pieces: Sequence[npt.NDArray[Any]],
-) -> None:
-    start, stop = int(offsets[0]), int(offsets[-1]) + len(pieces[-1])
-    if len(pieces) == 1:
-        array[start:stop] = np.asarray(pieces[0], dtype=array.dtype)
-        return
-    run = np.full((stop - start, *array.shape[1:]), array.fill_value, dtype=array.dtype)
+) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """Yield the number and the entries of each chunk of `pieces`."""
     for offset, piece in zip(offsets, pieces, strict=True):
-        run[int(offset) - start : int(offset) - start + len(piece)] = piece
-    array[start:stop] = run
+        for start in range(0, len(piece), chunk):
+            yield (int(offset) + start) // chunk, piece[start : start + chunk]
 
 
 def read(group: zarr.Group, name: str, offset: int, length: int) -> npt.NDArray[Any]:
@@ -167,13 +153,66 @@ def read(group: zarr.Group, name: str, offset: int, length: int) -> npt.NDArray[
     DamagedLabError
         If a chunk is missing or fails its checksum, or the array is shorter than that.
     """
-    end = open_array(group, name).shape[0]
-    if offset < 0 or length < 0 or offset + length > end:
-        raise DamagedLabError(
-            f"{name}: entries {offset} to {offset + length} were asked for, it has {end}; "
-            "run `verify` to list all that is damaged"
-        )
-    return read_arrays(group, [name], offset, offset + length)[0]
+    return read_many(group, name, [(offset, length)])[0]
+
+
+def read_many(
+    group: zarr.Group, name: str, stretches: Sequence[tuple[int, int]]
+) -> list[npt.NDArray[Any]]:
+    """Read stretches, each `length` entries from `offset`, together; each chunk is read once.
+
+    Raises
+    ------
+    DamagedLabError
+        If a chunk is missing or fails its checksum, or the array is shorter than that.
+    """
+    array = open_array(group, name)
+    end = array.shape[0]
+    for offset, length in stretches:
+        if offset < 0 or length < 0 or offset + length > end:
+            raise DamagedLabError(
+                f"{name}: entries {offset} to {offset + length} were asked for, it has {end}; "
+                "run `verify` to list all that is damaged"
+            )
+    if coding := chunks.coding_of(array):
+        return _read_coded(array, coding, stretches)
+    return [read_arrays(group, [name], offset, offset + length)[0] for offset, length in stretches]
+
+
+def _read_coded(
+    array: "zarr.Array[Any]", coding: chunks.Coding, stretches: Sequence[tuple[int, int]]
+) -> list[npt.NDArray[Any]]:
+    found = [np.empty((length, *array.shape[1:]), dtype=array.dtype) for _, length in stretches]
+    wanted = _wanted(array.chunks[0], stretches, found)
+    scratch = np.empty(coding.shape, dtype=array.dtype)
+    with reading(f"{array.path}, entries {_extent(stretches)},"):
+        for number, stored in chunks.fetch(array, list(wanted)):
+            first, *others = wanted[number]
+            alone = not others and len(first[1]) == len(scratch)
+            coding.decode(stored, first[1] if alone else scratch)
+            for part, out in () if alone else wanted[number]:
+                out[...] = scratch[part]
+    return found
+
+
+def _wanted(
+    chunk: int, stretches: Sequence[tuple[int, int]], found: Sequence[npt.NDArray[Any]]
+) -> dict[int, list[tuple[slice, npt.NDArray[Any]]]]:
+    """Return, of each chunk, which of its entries go where."""
+    wanted: dict[int, list[tuple[slice, npt.NDArray[Any]]]] = {}
+    for (offset, length), out in zip(stretches, found, strict=True):
+        for number in range(offset // chunk, -(-(offset + length) // chunk) if length else 0):
+            start = max(offset, number * chunk)
+            stop = min(offset + length, (number + 1) * chunk)
+            part = slice(start - number * chunk, stop - number * chunk)
+            wanted.setdefault(number, []).append((part, out[start - offset : stop - offset]))
+    return wanted
+
+
+def _extent(stretches: Sequence[tuple[int, int]]) -> str:
+    first = min((offset for offset, _ in stretches), default=0)
+    last = max((offset + length for offset, length in stretches), default=0)
+    return f"{first} to {last}"
 
 
 def erase(group: zarr.Group, name: str, offset: int, length: int) -> None:

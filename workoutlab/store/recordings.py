@@ -1,6 +1,7 @@
 """Recordings in a lab: a row each, rows of their sets, and a piece of the ragged samples."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple
@@ -172,11 +173,22 @@ def _store(root: zarr.Group, recordings: Sequence[Recording], first: int) -> Non
     samples = open_samples(root)
     offsets = ragged.allocate(samples, "acceleration", [len(item) for item in recordings])
     length = int(open_array(samples, "acceleration").shape[0])
-    for quantity, field in _FIELDS.items():
-        ragged.grow(samples, quantity, length)
-        held = [i for i, item in enumerate(recordings) if getattr(item, field) is not None]
-        pieces = [getattr(recordings[i], field) for i in held]
-        ragged.write_many(samples, quantity, offsets[held], pieces)
+    with ThreadPoolExecutor(1) as beside:  # rows take Python's time, samples the codec's
+        rows = beside.submit(_store_rows, root, recordings, first, offsets)
+        for quantity, field in _FIELDS.items():
+            ragged.grow(samples, quantity, length)
+            held = [i for i, item in enumerate(recordings) if getattr(item, field) is not None]
+            pieces = [getattr(recordings[i], field) for i in held]
+            ragged.write_many(samples, quantity, offsets[held], pieces)
+        rows.result()
+
+
+def _store_rows(
+    root: zarr.Group,
+    recordings: Sequence[Recording],
+    first: int,
+    offsets: npt.NDArray[np.int64],
+) -> None:
     rows, set_rows = rows_of(recordings, first, offsets)
     tables.append(root, RECORDINGS, rows)
     tables.append(root, SETS, set_rows)

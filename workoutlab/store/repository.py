@@ -62,7 +62,8 @@ class Repository:
 
     def _open(self) -> icechunk.Repository:
         with reading(f"the head of the lab at {self.address.url}"):
-            return icechunk.Repository.open(self._storage, config=layout.configuration())
+            config = layout.configuration(folder=self.folder is not None)
+            return icechunk.Repository.open(self._storage, config=config)
 
     def fresh(self) -> "Repository":
         """Open the same lab again, with nothing cached: what is read comes from the store."""

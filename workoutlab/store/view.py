@@ -1,0 +1,254 @@
+"""A lab as it is at one snapshot, to be read."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from workoutlab.errors import DamagedLabError, InputError, NotInLabError
+from workoutlab.recording import Recording
+from workoutlab.schema import TABLES
+from workoutlab.store import export, summary, tables, verification
+from workoutlab.store.address import Address
+from workoutlab.store.lookup import read_recording, read_samples
+from workoutlab.store.opening import connect
+from workoutlab.store.problems import VerifyResult
+from workoutlab.store.repository import Repository
+from workoutlab.store.summary import LabInfo
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import zarr
+
+__all__ = ["View"]
+
+
+class View:
+    """What can be read of a lab at a snapshot; :class:`workoutlab.Lab` adds what changes one."""
+
+    _address: Address
+    _repository_kept: Repository | None
+    snapshot: str
+    read_only: bool
+
+    @property
+    def _repository(self) -> Repository:
+        if self._repository_kept is None:
+            self._repository_kept = connect(self._address, create=False)
+        return self._repository_kept
+
+    @property
+    def url(self) -> str:
+        """The folder's absolute path, or the URL."""
+        return self._address.url
+
+    def __repr__(self) -> str:
+        past = ", read-only" if self.read_only else ""
+        return f"Lab({self.url!r} at {self.snapshot}{past})"
+
+    def root(self) -> "zarr.Group":
+        """Open the root group at the lab's snapshot, read-only.
+
+        Raises
+        ------
+        SnapshotNotFoundError
+            If the snapshot is gone, since a person was erased.
+        DamagedLabError
+            If it cannot be read.
+        """
+        return self._repository.root(self.snapshot)
+
+    def history(self) -> "pd.DataFrame":
+        """List the lab's snapshots, newest first: columns ``snapshot``, ``time``, ``message``."""
+        import pandas as pd
+
+        rows = list(self._repository.history())
+        return pd.DataFrame(
+            {
+                "snapshot": [each.id for each in rows],
+                "time": pd.to_datetime([each.time for each in rows], utc=True),
+                "message": [each.message for each in rows],
+            }
+        )
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> "pd.DataFrame":
+        """Read a table: one row a recording or set, indexed by its number.
+
+        Parameters
+        ----------
+        name
+            ``"recordings"`` or ``"sets"``; :data:`workoutlab.schema.TABLES` describes both.
+        columns
+            Which columns; no other is read. All by default.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Erased rows are left out, so that numbers may be missing.
+
+        Raises
+        ------
+        NotInLabError
+            If there is no such table or column.
+        """
+        if name not in TABLES:
+            raise NotInLabError(f"there is no table {name!r}; there are {', '.join(TABLES)}")
+        with self._looking():
+            return tables.read(self.root(), TABLES[name], columns)
+
+    def recording(self, row: int) -> Recording:
+        """Read a recording and its sets, as it was appended.
+
+        Raises
+        ------
+        NotInLabError
+            If there is no such row, or it was erased.
+        DamagedLabError
+            If it cannot be read.
+        """
+        with self._looking():
+            return read_recording(self._repository, self.snapshot, row)
+
+    def read(
+        self, row: int, quantity: str = "acceleration", start: int = 0, stop: int | None = None
+    ) -> npt.NDArray[Any]:
+        """Read samples of one recording.
+
+        Parameters
+        ----------
+        row
+            Number of the recording.
+        quantity
+            ``"acceleration"`` in g, ``"angular_velocity"`` in deg/s, or ``"time"`` in ns.
+        start, stop
+            Which samples; all by default.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (sample, 3), or (sample,) for the time.
+
+        Raises
+        ------
+        NotInLabError
+            If there is no such recording, or it does not have that quantity.
+        InputError
+            If it has no such samples.
+        DamagedLabError
+            If they cannot be read.
+        """
+        with self._looking():
+            return read_samples(self._repository, self.snapshot, [(row, start, stop)], quantity)[0]
+
+    def read_many(
+        self,
+        rows: Iterable[int],
+        quantity: str = "acceleration",
+        *,
+        starts: Iterable[int] | None = None,
+        stops: Iterable[int | None] | None = None,
+    ) -> list[npt.NDArray[Any]]:
+        """Read samples of many recordings at once, or many parts of one: faster than one by one.
+
+        Parameters
+        ----------
+        rows
+            Numbers of the recordings; one may come several times.
+        quantity
+            As in :meth:`read`.
+        starts, stops
+            Which samples of each, one a row; all by default.
+
+        Returns
+        -------
+        list of numpy.ndarray
+            One a row, as from :meth:`read`, all in memory.
+
+        Raises
+        ------
+        NotInLabError
+            If there is no such recording, or it does not have that quantity.
+        InputError
+            If it has no such samples, or `starts` or `stops` are not one a row.
+        DamagedLabError
+            If they cannot be read.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from workoutlab import Lab, Recording
+        >>> lab = Lab("memory://read-many")
+        >>> ramp = np.arange(30.0).reshape(10, 3)
+        >>> _ = lab.append(Recording(user="ann", session="1", acceleration=ramp, rate_hz=50))
+        >>> [part[0].tolist() for part in lab.read_many([0, 0], starts=[0, 8])]
+        [[0.0, 1.0, 2.0], [24.0, 25.0, 26.0]]
+        """
+        wanted = list(rows)
+        begin = [0] * len(wanted) if starts is None else list(starts)
+        end = [None] * len(wanted) if stops is None else list(stops)
+        if not len(wanted) == len(begin) == len(end):
+            raise InputError(
+                f"read_many: expected a start and a stop for each of {len(wanted)} rows, "
+                f"got {len(begin)} and {len(end)}"
+            )
+        with self._looking():
+            parts = zip(wanted, begin, end, strict=True)
+            return read_samples(self._repository, self.snapshot, parts, quantity)
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """Tell a snapshot that is gone, since a person was erased, from a damaged one."""
+        try:
+            yield
+        except DamagedLabError:
+            self._repository.check_held(self.snapshot)
+            raise
+
+    def info(self) -> LabInfo:
+        """Count what the lab holds; the result prints itself, in notebooks as a table."""
+        with self._looking():
+            snapshot = self._repository.describe(self.snapshot)
+            return LabInfo(
+                url=self.url,
+                **summary.count(self.root()),
+                size_bytes=self._repository.size_bytes(),
+                snapshot=snapshot.id,
+                time=snapshot.time,
+            )
+
+    def export_zarr(self, path: str | Path) -> Path:
+        """Copy the lab at its snapshot to a new folder as plain Zarr 3, chunk by chunk.
+
+        ``zarr.open_group(path)`` reads it, without Icechunk and without workoutlab.
+
+        Returns
+        -------
+        pathlib.Path
+            The folder.
+
+        Raises
+        ------
+        InputError
+            If there is something at `path`.
+        """
+        target = Path(path).expanduser().absolute()
+        with self._looking():
+            export.export_zarr(self.root(), target)
+        return target
+
+    def verify(self) -> VerifyResult:
+        """Read everything that the lab holds at its snapshot, and its history, from the store.
+
+        Samples are held against their digests, sets and ids against theirs, derived columns against
+        what they derive from, weights of models against their digests, tables against what a lab
+        must look like, and, in a folder, Icechunk's files against their seals. Memory is bounded by
+        a block of rows and one recording.
+
+        Returns
+        -------
+        VerifyResult
+            Every problem found; it never stops at the first.
+        """
+        return verification.verify(self._repository, self.snapshot)
