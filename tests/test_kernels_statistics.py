@@ -1,236 +1,154 @@
 import numpy as np
 import pytest
-import scipy.signal
-import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workoutlab.kernels.catalogue import BETWEEN, CHANNELS, PER_CHANNEL
-from workoutlab.kernels.spectra import padded_length
+from tests.window_values import ACROSS, EACH, describe
+from workoutlab.errors import InputError
+from workoutlab.kernels.catalogue import CATALOGUE, GROUPS, STANDARD
 from workoutlab.kernels.statistics import describe_windows
 from workoutlab.kernels.windows import split_channels
 
-NAMES = [item.name for item in PER_CHANNEL]
-PERIODIC = NAMES.index("dominant_frequency")
-
-STEP, WAVE = (1, 2, 3, 6), (1, 0, -1, 0, 1, 0, -1, 0)
-WORKED = {  # statistic: window, rate in Hz, value
-    "mean": (STEP, 2, 3.0),
-    "sd": (STEP, 2, 1.8708287),  # root of (4 + 1 + 0 + 9) / 4
-    "rms": (STEP, 2, 3.5355339),  # root of (1 + 4 + 9 + 36) / 4
-    "skewness": (STEP, 2, 0.6872432),  # (-8 - 1 + 0 + 27) / 4 over 3.5 ** 1.5
-    "kurtosis": (STEP, 2, -1.0),  # (16 + 1 + 0 + 81) / 4 over 3.5 ** 2, less 3
-    "crossing_rate": (STEP, 2, 2 / 3),  # one, from 3 to 6, in 1.5 s
-    "jerk": (STEP, 2, 10 / 3),  # (1 + 1 + 3) / 3 a sample
-    "min": (STEP, 2, 1.0),
-    "max": (STEP, 2, 6.0),
-    "median": (STEP, 2, 2.5),
-    "iqr": (STEP, 2, 2.0),  # 3.75 - 1.75
-    "dominant_frequency": (WAVE, 8, 2.0),  # a cycle is four samples
-    # Powers of bins 2 to 8 of 16, by the geometric sum: 0, 6.8284, 16, 6.8284, 0, 1.1716, 0
-    "dominant_share": (WAVE, 8, 0.9619970),
-    "spectral_entropy": (WAVE, 8, 0.5819414),
-    "period": (WAVE, 8, 0.5),  # autocorrelation: 4, 0, -3, 0, 2, 0, -1, 0
-    "periodicity": (WAVE, 8, 0.5),
-}
+ALL = [*EACH, *ACROSS]
 
 
-def describe(values, rate_hz=50.0):
-    """Statistics of one window that has these values as x: name to number."""
-    samples = np.zeros((len(values), 3), np.float32)
-    samples[:, 0] = values
-    row = describe_windows(split_channels(samples), np.array([0]), len(values), rate_hz)[0]
-    return dict(zip(NAMES, row[: len(NAMES)].tolist(), strict=True))
+def noise(count, seed=0, channels=4):
+    return np.random.default_rng(seed).normal(size=(channels, count)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_describe_windows__gives_the_worked_number(name):
-    values, rate_hz, expected = WORKED[name]
-    assert describe(values, rate_hz)[name] == pytest.approx(expected, rel=2e-6)
+def test_catalogue__names_each_feature_once_and_describes_it():
+    assert len({item.name for item in CATALOGUE}) == len(CATALOGUE)
+    for item in CATALOGUE:
+        assert item.of in ("channel", "axes")
+        assert item.unit
+        assert item.definition
+        assert item.source
+        assert item.name.isidentifier()
+        assert item.cost_ns > 0, item.name
 
 
-def test_describe_windows__gives_the_worked_correlations():
-    samples = np.float32([[1, 2, 6], [2, 4, 3], [3, 6, 2], [6, 12, 1]])
-    row = describe_windows(split_channels(samples), np.array([0]), 4, 50)[0]
-    # x and z: (-2 * 3 + 0 * -1 + 3 * -2) / 4 over 3.5
-    np.testing.assert_allclose(row[-len(BETWEEN) :], [1, -6 / 7, -6 / 7], rtol=1e-6)
+def test_groups__hold_every_feature_once_beside_the_standard_ones():
+    grouped = [name for group, names in GROUPS.items() if group != "standard" for name in names]
+    assert sorted(grouped) == sorted(ALL)
+    assert GROUPS["standard"] == STANDARD
+    assert len(STANDARD) == 19
 
 
-def test_describe_windows__has_a_column_for_every_statistic():
-    out = describe_windows(np.zeros((4, 5), np.float32), np.array([0]), 5, 50)
-    assert out.shape == (1, len(CHANNELS) * len(PER_CHANNEL) + len(BETWEEN))
-    assert out.dtype == np.float32
+def test_describe_windows__describes_the_standard_features_unless_told_otherwise():
+    planes = noise(500)
+    plain = describe_windows(planes, np.array([0, 50]), 400, 50)
+    assert plain.shape == (2, 4 * 16 + 3)
+    assert plain.dtype == np.float32
+    named = describe_windows(planes, np.array([0, 50]), 400, 50, list(STANDARD))
+    np.testing.assert_array_equal(plain, named)
 
 
-def spectrum(values):
-    """Power of each bin by NumPy, and the first bin of one cycle a window."""
-    padded = padded_length(len(values))
-    standard = (values - values.mean()) / values.std()
-    return np.abs(np.fft.rfft(standard, padded)) ** 2, -(-padded // len(values)), padded
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.sampled_from(ALL), unique=True, min_size=1), st.integers(1, 90))
+def test_describe_windows__gives_a_feature_whatever_else_is_asked_for(names, count):
+    planes, starts = noise(count * 5 + 20), np.arange(count) * 5
+    every = describe_windows(planes, starts, 20, 50, ALL)
+    came = describe_windows(planes, starts, 20, 50, names)
+    each = [EACH.index(name) for name in names if name in EACH]
+    across = [4 * len(EACH) + ACROSS.index(name) for name in names if name in ACROSS]
+    columns = [channel * len(EACH) + place for channel in range(4) for place in each] + across
+    assert came.tobytes() == every[:, columns].tobytes()
 
 
-def autocorrelation(values):
-    away = values - values.mean()
-    return np.correlate(away, away, "full")[len(values) - 1 :] / (away @ away)
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 5), st.integers(2, 60), st.integers(0, 2**32 - 1))
+def test_describe_windows__describes_a_channel_alike_alone_and_with_others(count, length, seed):
+    planes, starts = noise(length + 30, seed, count), np.arange(0, 30, 7)
+    together = describe_windows(planes, starts, length, 50, EACH).reshape(len(starts), count, -1)
+    for channel in range(count):
+        alone = describe_windows(planes[channel : channel + 1], starts, length, 50, EACH)
+        assert together[:, channel].tobytes() == alone.tobytes()
 
 
-def peaks(values):
-    """Lags of local maxima of the autocorrelation after it first falls below 0, and all of it."""
-    r = autocorrelation(values)
-    negative = np.flatnonzero(r < -1e-6)
-    if not len(negative):
-        return np.empty(0, int), r
-    lags = np.arange(max(1, negative[0]), 3 * len(values) // 4 + 1)
-    lags = lags[lags + 1 < len(values)]
-    return lags[(r[lags] > r[lags - 1]) & (r[lags] >= r[lags + 1]) & (r[lags] > 1e-6)], r
-
-
-def oracle(values, rate_hz):
-    """The statistics in time by NumPy and SciPy, in the catalogue's order."""
-    above = values > values.mean()
-    span_s = (len(values) - 1) / rate_hz
-    return [
-        values.mean(),
-        values.std(),
-        np.sqrt(np.mean(values**2)),
-        scipy.stats.skew(values),
-        scipy.stats.kurtosis(values),
-        np.count_nonzero(above[1:] != above[:-1]) / span_s,
-        np.abs(np.diff(values)).sum() / span_s,
-        values.min(),
-        values.max(),
-        np.median(values),
-        scipy.stats.iqr(values),
-    ]
-
-
-windows_of_values = st.builds(
-    lambda length, seed, grain, tempo: _make(length, seed, grain, tempo),
-    st.integers(3, 130),
-    st.integers(0, 2**32 - 1),
-    st.sampled_from([1e-6, 0.016, 0.5]),
-    st.floats(0, 20),
-)
-
-
-def _make(length, seed, grain, tempo):
-    """Noise and a wave, in steps as a sensor gives them: with ties."""
-    rng = np.random.default_rng(seed)
-    values = rng.normal(size=length) + tempo * np.sin(np.arange(length) / rng.uniform(1, 9))
-    values = (np.round(values / grain) * grain).astype(np.float32)
-    values[0] += np.float32(1)  # never constant
-    values[1] -= np.float32(1)
-    return values
-
-
-@settings(deadline=None)
-@given(windows_of_values)
-def test_describe_windows__agrees_with_scipy(values):
-    came = list(describe(values, 50).values())[:PERIODIC]
-    expected = oracle(values.astype(float), 50)
-    np.testing.assert_allclose(came, expected, rtol=2e-5, atol=2e-5)
-
-
-@settings(deadline=None)
-@given(windows_of_values)
-def test_describe_windows__finds_the_frequency_that_numpy_finds(values):
-    came = describe(values, 50)
-    power, first, padded = spectrum(values.astype(float))
-    at = round(came["dominant_frequency"] * padded / 50)
-    assert first <= at <= padded // 2
-    assert power[at] >= power[first:].max() * (1 - 1e-4)
-    near = power[max(first, at - 1) : at + 2].sum()
-    total = power[first:].sum()
-    assert came["dominant_share"] == pytest.approx(near / total, abs=1e-4)
-    share = power[first:] / total
-    entropy = -np.sum(share * np.log(np.maximum(share, 1e-300))) / np.log(len(share))
-    assert came["spectral_entropy"] == pytest.approx(entropy, abs=1e-4)
-
-
-@settings(deadline=None)
-@given(windows_of_values)
-def test_describe_windows__finds_the_period_that_numpy_finds(values):
-    came = describe(values, 50)
-    lags, r = peaks(values.astype(float))
-    if np.isnan(came["period"]):
-        assert came["periodicity"] == 0
-        assert (r[lags] < 1e-4).all()
-    else:
-        lag = round(came["period"] * 50)
-        assert came["periodicity"] == pytest.approx(r[lag], abs=1e-4)
-        assert came["periodicity"] >= r[lags].max(initial=0) - 1e-4
-
-
-def test_describe_windows__reads_a_periodogram_of_scipy_on_every_second_bin():
-    values = np.random.default_rng(1).normal(size=400)
-    power, _, padded = spectrum(values)
-    _, density = scipy.signal.periodogram(values, 50, detrend="constant")
-    ratio = power[::2][1:-1] / density[1:-1]
-    assert padded == 800
-    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-9)
-
-
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.integers(1, 40), st.integers(2, 60), st.integers(0, 2**32 - 1))
 def test_describe_windows__depends_on_the_window_alone(count, length, seed):
-    rng = np.random.default_rng(seed)
-    samples = rng.normal(size=(length + 50, 3)).astype(np.float32)
-    starts = rng.integers(0, 51, count)
-    together = describe_windows(split_channels(samples), starts, length, 50)
+    planes = noise(length + 50, seed)
+    starts = np.random.default_rng(seed).integers(0, 51, count)
+    together = describe_windows(planes, starts, length, 50, ALL)
     for start, row in zip(starts, together, strict=True):
-        alone = describe_windows(
-            split_channels(samples[start : start + length]), np.array([0]), length, 50
-        )
-        np.testing.assert_array_equal(row, alone[0])
+        here = planes[:, start : start + length]
+        alone = describe_windows(here, np.array([0]), length, 50, ALL)
+        assert row.tobytes() == alone.tobytes()
 
 
-def test_describe_windows__is_the_same_on_padded_sizes_of_every_radix():
-    rng = np.random.default_rng(2)
-    for length in (1, 2, 3, 5, 8, 10, 16, 25, 40, 64, 100, 125, 333, 500):
-        values = rng.normal(size=length).astype(np.float32)
-        if length < 3:
-            continue
-        power, first, padded = spectrum(values.astype(float))
-        at = round(describe(values)["dominant_frequency"] * padded / 50)
-        assert power[at] >= power[first:].max() * (1 - 1e-4), length
+@pytest.mark.parametrize("step", [10, 25, 50, 30, 100])
+def test_describe_windows__is_the_same_however_the_windows_are_parted(step):
+    starts = np.arange(600) * step
+    planes = noise(starts[-1] + 100, step)
+    whole = describe_windows(planes, starts, 100, 50, ALL)
+    for size in (1, 63, 64, 200, 511):
+        parts = [
+            describe_windows(planes, starts[first : first + size], 100, 50, ALL)
+            for first in range(0, 600, size)
+        ]
+        assert whole.tobytes() == np.concatenate(parts).tobytes()
 
 
-def test_padded_length__is_the_smallest_product_of_twos_and_fives():
-    products = sorted(2**a * 5**b for a in range(1, 16) for b in range(7))
-    for length in range(1, 3000):
-        assert padded_length(length) == next(size for size in products if size >= 2 * length)
+def test_describe_windows__takes_the_axes_from_where_they_are():
+    planes, starts = noise(60), np.array([0, 10])
+    plain = describe_windows(planes, starts, 50, 50, ACROSS)
+    turned = describe_windows(planes[[3, 2, 0, 1]], starts, 50, 50, ACROSS, axes=(2, 3, 1))
+    np.testing.assert_array_equal(plain, turned)
+
+
+def test_describe_windows__refuses_axes_that_are_not_there():
+    with pytest.raises(InputError, match="three of the 2 channels"):
+        describe_windows(noise(60, channels=2), np.array([0]), 50, 50, ACROSS)
+
+
+def test_describe_windows__needs_no_axes_for_features_of_channels():
+    came = describe_windows(noise(60, channels=1), np.array([0]), 50, 50, EACH)
+    assert came.shape == (1, len(EACH))
+
+
+def test_describe_windows__refuses_names_that_it_does_not_know():
+    with pytest.raises(InputError, match=r"names: average, middle: expected some of mean, sd"):
+        describe_windows(noise(60), np.array([0]), 50, 50, ["average", "mean", "middle"])
 
 
 def test_describe_windows__gives_documented_values_for_a_constant():
     came = describe([0.3] * 50)
-    defined = {"mean": np.float32(0.3), "rms": np.float32(0.3), "median": np.float32(0.3)}
-    defined |= {"min": np.float32(0.3), "max": np.float32(0.3)}
-    defined |= {"sd": 0.0, "iqr": 0.0, "jerk": 0.0, "crossing_rate": 0.0}
+    value = np.float32(0.3)
+    defined = dict.fromkeys(["mean", "rms", "mean_absolute", "median", "min", "max"], value)
+    defined |= dict.fromkeys(["lower_quartile", "upper_quartile"], value)
+    defined |= {"energy": np.float32(np.float64(value) ** 2 * 50), "permutation_entropy": 0}
+    defined |= dict.fromkeys(["sd", "range", "iqr", "mad", "jerk", "jerk_rms", "jerk_max"], 0)
+    defined |= dict.fromkeys(["mean_crossing_rate", "zero_crossing_rate", "slope"], 0)
     assert {name: value for name, value in came.items() if not np.isnan(value)} == defined
 
 
 def test_describe_windows__gives_documented_values_for_one_sample():
     came = describe([2.0])
-    defined = {"mean": 2, "rms": 2, "median": 2, "min": 2, "max": 2, "sd": 0, "iqr": 0}
+    defined = dict.fromkeys(["mean", "rms", "mean_absolute", "median", "min", "max"], 2)
+    defined |= {"lower_quartile": 2, "upper_quartile": 2, "energy": 4}
+    defined |= {"sd": 0, "range": 0, "iqr": 0, "mad": 0}
     assert {name: value for name, value in came.items() if not np.isnan(value)} == defined
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_describe_windows__gives_nan_for_a_channel_that_is_not_finite(bad):
-    samples = np.random.default_rng(3).normal(size=(30, 3)).astype(np.float32)
+    samples = noise(30, 3, 3).T.copy()
     samples[7, 1] = bad
-    row = describe_windows(split_channels(samples), np.array([0]), 30, 50)[0]
-    channels = row[: 4 * len(NAMES)].reshape(4, len(NAMES))
+    row = describe_windows(split_channels(samples), np.array([0]), 30, 50, ALL)[0]
+    channels = row[: 4 * len(EACH)].reshape(4, len(EACH))
     assert np.isnan(channels[[1, 3]]).all()
-    assert np.isfinite(channels[[0, 2]]).all()
-    np.testing.assert_array_equal(np.isnan(row[-3:]), [True, False, True])
+    assert (np.isnan(channels[0]) == np.isnan(channels[2])).all()
+    assert np.isfinite(channels[0, : EACH.index("dominant_frequency")]).all()
+    between = dict(zip(ACROSS, row[-len(ACROSS) :], strict=True))
+    assert [name for name, value in between.items() if np.isfinite(value)] == ["correlation_xz"]
 
 
 def test_describe_windows__does_not_spoil_the_neighbours_of_a_bad_window():
-    samples = np.random.default_rng(4).normal(size=(90, 3)).astype(np.float32)
-    good = describe_windows(split_channels(samples), np.array([0, 60]), 30, 50)
-    samples[40] = np.nan
-    came = describe_windows(split_channels(samples), np.array([0, 30, 60]), 30, 50)
+    planes = noise(90, 4)
+    good = describe_windows(planes, np.array([0, 60]), 30, 50, ALL)
+    planes[:, 40] = np.nan
+    came = describe_windows(planes, np.array([0, 30, 60]), 30, 50, ALL)
     np.testing.assert_array_equal(came[[0, 2]], good)
 
 
@@ -238,9 +156,20 @@ def test_describe_windows__does_not_spoil_the_neighbours_of_a_bad_window():
 def test_describe_windows__keeps_its_shape_at_any_scale(scale):
     values = np.random.default_rng(5).normal(size=100)
     plain, scaled = describe(values.astype(np.float32)), describe((values * scale).astype("f4"))
-    for name in ("skewness", "kurtosis", "dominant_frequency", "spectral_entropy", "period"):
-        assert scaled[name] == pytest.approx(plain[name], rel=1e-4)
-    assert scaled["sd"] == pytest.approx(plain["sd"] * scale, rel=1e-5)
+    units = {item.name: item.unit for item in CATALOGUE}
+    for name in EACH:
+        factor = scale if units[name] in ("g", "g/s") else 1
+        if units[name] != "g²":
+            assert scaled[name] == pytest.approx(plain[name] * factor, rel=1e-4, nan_ok=True), name
+
+
+@pytest.mark.parametrize("values", [[3e38, -3e38] * 20, [1e-45, 0] * 20, [1e9] * 39 + [1e9 + 64]])
+def test_describe_windows__takes_values_at_the_ends_of_what_float32_holds(values):
+    came = describe(values)
+    wide = np.float64(np.float32(values))
+    assert came["mean"] == pytest.approx(wide.mean(), rel=1e-6)
+    assert came["sd"] == pytest.approx(wide.std(), rel=1e-6)
+    assert came["median"] == pytest.approx(np.median(wide), rel=1e-6)
 
 
 def test_describe_windows__sees_small_movement_on_a_large_offset():
@@ -250,13 +179,13 @@ def test_describe_windows__sees_small_movement_on_a_large_offset():
     assert came["sd"] == pytest.approx(6400 / np.sqrt(2), rel=1e-2)
 
 
+def test_describe_windows__takes_a_signal_that_is_clipped():
+    came = describe(np.clip(8 * np.sin(np.arange(400) / 5), -4, 4), 50)
+    assert came["max"] == came["upper_quartile"] == 4
+    assert came["period"] == pytest.approx(np.pi / 5, abs=0.02)
+    assert not np.isnan(list(came.values())).any()
+
+
 def test_describe_windows__takes_no_windows():
-    out = describe_windows(np.zeros((4, 5), np.float32), np.empty(0, np.int64), 5, 50)
-    assert out.shape == (0, 67)
-
-
-def test_describe_windows__finds_the_tempo_of_repetitions():
-    time = np.arange(400) / 50
-    came = describe(np.sin(2 * np.pi * time / 2.4) + 0.2 * np.sin(2 * np.pi * time * 3), 50)
-    assert came["period"] == pytest.approx(2.4, abs=0.06)
-    assert came["dominant_frequency"] == pytest.approx(1 / 2.4, abs=1 / 16)
+    out = describe_windows(noise(5), np.empty(0, np.int64), 5, 50, ALL)
+    assert out.shape == (0, 4 * len(EACH) + len(ACROSS))

@@ -20,7 +20,20 @@ from llvmlite import ir  # type: ignore[import-untyped]  # it has none
 from numba import types
 from numba.extending import intrinsic, models, overload, register_model
 
-__all__ = ["WIDTH", "choose_greater", "load", "log2", "spread", "store"]
+__all__ = [
+    "WIDTH",
+    "choose_greater",
+    "clean_rows",
+    "larger",
+    "load",
+    "log2",
+    "root",
+    "smaller",
+    "sort_rows",
+    "spread",
+    "store",
+    "transpose",
+]
 
 WIDTH: Final = 16
 """How many numbers one variable holds."""
@@ -28,7 +41,7 @@ WIDTH: Final = 16
 _FLOATS: Final = ir.VectorType(ir.FloatType(), WIDTH)
 _INTS: Final = ir.VectorType(ir.IntType(32), WIDTH)
 _FLAGS: Final = ("contract", "nsz")  # allow fused multiply-add; NaN and infinity keep their meaning
-_CHEBYSHEV: Final = np.polynomial.Chebyshev.interpolate(np.log2, 9, domain=[1, 2])
+_CHEBYSHEV: Final = np.polynomial.Chebyshev.interpolate(np.log2, 7, domain=[1, 2])
 _LOG2: Final[tuple[float, ...]] = tuple(np.polynomial.chebyshev.cheb2poly(_CHEBYSHEV.coef).tolist())
 """Log2 of (u + 3) / 2 for u in -1..1, by powers of u."""
 
@@ -103,6 +116,119 @@ def choose_greater(_: Any, left: Any, right: Any, yes: Any, no: Any) -> Any:
 
 
 @intrinsic
+def smaller(_: Any, left: Any, right: Any) -> Any:
+    """Return the smaller of each two."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[0], args[1])
+
+    return _LANES(_LANES, _LANES), generate
+
+
+@intrinsic
+def larger(_: Any, left: Any, right: Any) -> Any:
+    """Return the larger of each two."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_ordered(">", args[0], args[1]), args[0], args[1])
+
+    return _LANES(_LANES, _LANES), generate
+
+
+@intrinsic
+def root(_: Any, value: Any) -> Any:
+    """Square root."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(_FLOATS, [_FLOATS])
+        name = f"llvm.sqrt.v{WIDTH}f32"
+        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        return builder.call(function, args)
+
+    return _LANES(_LANES), generate
+
+
+def _transpose(builder: Any, rows: list[Any]) -> list[Any]:
+    """Swap rows and columns: first halves with halves, then quarters with quarters, and so on."""
+    apart = WIDTH // 2
+    while apart:
+        left = [c if not c & apart else WIDTH + c - apart for c in range(WIDTH)]
+        right = [c + apart if not c & apart else WIDTH + c for c in range(WIDTH)]
+        done = list(rows)
+        for i in range(WIDTH):
+            if not i & apart:
+                pair = rows[i], rows[i + apart]
+                done[i] = builder.shuffle_vector(*pair, ir.Constant(_INTS, left))
+                done[i + apart] = builder.shuffle_vector(*pair, ir.Constant(_INTS, right))
+        rows, apart = done, apart // 2
+    return rows
+
+
+@intrinsic
+def transpose(_: Any, values: Any, starts: Any, shift: Any, rows: Any, place: Any) -> Any:
+    """Sixteen numbers from each of sixteen `starts` plus `shift` on, as columns of sixteen rows.
+
+    The rows are written to a contiguous float32 array, from `place` on.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        here = context.make_array(signature.args[1])(context, builder, args[1])
+        read = []
+        for lane in range(WIDTH):
+            at = builder.gep(here.data, [ir.Constant(ir.IntType(64), lane)])
+            index = builder.add(builder.load(at), args[2])
+            source = _address(context, builder, signature.args[0], args[0], index)
+            read.append(builder.load(source, align=4, typ=_FLOATS))
+        for i, row in enumerate(_transpose(builder, read)):
+            index = builder.add(args[4], ir.Constant(ir.IntType(64), i * WIDTH))
+            target = _address(context, builder, signature.args[3], args[3], index)
+            builder.store(row, target, align=4)
+        return context.get_dummy_value()
+
+    return types.void(values, starts, types.intp, rows, types.intp), generate
+
+
+def _half_cleaners() -> list[tuple[int, int]]:
+    """Return what sorts sixteen rows that rise, then fall (or fall, then rise)."""
+    apart, pairs = WIDTH // 2, []
+    while apart:
+        pairs += [(i, i + apart) for i in range(WIDTH) if not i & apart]
+        apart //= 2
+    return pairs
+
+
+def _exchanges() -> list[tuple[int, int]]:
+    """Return what sorts sixteen rows: merge exchange (Knuth, volume 3, 5.2.2, algorithm M)."""
+    pairs, part = [], WIDTH // 2
+    while part:
+        reach, rest, apart = WIDTH // 2, 0, part
+        while apart > 0:
+            pairs += [(i, i + apart) for i in range(WIDTH - apart) if i & part == rest]
+            apart, reach, rest = reach - part, reach // 2, part
+        part //= 2
+    return pairs
+
+
+def _compare_rows(pairs: list[tuple[int, int]]) -> Callable[..., Any]:
+    def declare(_: Any, rows: Any, place: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            at = [builder.add(args[1], args[1].type(i * WIDTH)) for i in range(WIDTH)]
+            at = [_address(context, builder, signature.args[0], args[0], index) for index in at]
+            held = [builder.load(address, align=4, typ=_FLOATS) for address in at]
+            for i, j in pairs:
+                one, other = held[i], held[j]
+                held[i] = builder.select(builder.fcmp_ordered("<", one, other), one, other)
+                held[j] = builder.select(builder.fcmp_ordered(">", one, other), one, other)
+            for address, row in zip(at, held, strict=True):
+                builder.store(row, address, align=4)
+            return context.get_dummy_value()
+
+        return types.void(rows, types.intp), generate
+
+    return declare
+
+
+@intrinsic
 def log2(_: Any, value: Any) -> Any:
     """Logarithm to base 2 of numbers >= 0, to 1e-6 absolute; -127 for 0."""
 
@@ -120,6 +246,13 @@ def log2(_: Any, value: Any) -> Any:
         return builder.fadd(exponent, total, flags=_FLAGS)
 
     return _LANES(_LANES), generate
+
+
+sort_rows = intrinsic(_compare_rows(_exchanges()))
+"""Sort sixteen rows of a contiguous float32 array, lane by lane, from an index on."""
+
+clean_rows = intrinsic(_compare_rows(_half_cleaners()))
+"""Sort sixteen rows that rise, then fall (or fall, then rise), lane by lane."""
 
 
 def _arithmetic(operation: Callable[..., Any], instruction: str) -> None:
@@ -141,3 +274,4 @@ def _arithmetic(operation: Callable[..., Any], instruction: str) -> None:
 _arithmetic(operator.add, "fadd")
 _arithmetic(operator.sub, "fsub")
 _arithmetic(operator.mul, "fmul")
+_arithmetic(operator.truediv, "fdiv")

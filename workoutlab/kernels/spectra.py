@@ -1,311 +1,334 @@
-"""Power spectra and autocorrelations of many windows, eight windows of four channels at a time.
-
-Each window less its mean, over its standard deviation, is padded with zeros to at least twice its
-length and transformed. Two real channels travel as the real and imaginary part of one complex
-signal: their spectra are told apart by symmetry, and the transform of their powers holds both
-autocorrelations, so that sixteen lanes carry thirty-two signals.
-"""
+"""What the power spectra of many windows say: frequencies, their shares, and the shape."""
 
 # mypy: disable-error-code="no-untyped-def"
 # Numba finds the types of compiled functions by itself.
 
 from functools import lru_cache
+from math import ceil, inf
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from workoutlab.kernels.compiled import compiled
-from workoutlab.kernels.lanes import WIDTH, choose_greater, load, log2, spread, store
+from workoutlab.kernels.feature import Feature
+from workoutlab.kernels.lanes import (
+    WIDTH,
+    choose_greater,
+    larger,
+    load,
+    log2,
+    root,
+    spread,
+    store,
+)
 
-__all__ = ["COLUMNS", "fill_spectral", "padded_length"]
+__all__ = ["DOMINANT", "FEATURES", "fill_spectra"]
 
-COLUMNS: Final = 5
-"""Dominant frequency, its share, spectral entropy, period, periodicity."""
-
-_ROW: Final = 2 * WIDTH  # a row of a buffer: sixteen real parts, then sixteen imaginary parts
-_TILE: Final = WIDTH // 2  # windows in a buffer
-_COS1, _COS2 = (np.float32(np.cos(2 * np.pi * k / 5)) for k in (1, 2))
-_SIN1, _SIN2 = (np.float32(np.sin(2 * np.pi * k / 5)) for k in (1, 2))
-
-
-def padded_length(length: int) -> int:
-    """Return the length that windows of `length` samples are padded to.
-
-    The smallest 2^a 5^b, a >= 1, that is at least twice the length: then the autocorrelation
-    does not wrap around.
-
-    Examples
-    --------
-    >>> padded_length(400)
-    800
-    >>> padded_length(250)
-    500
-    >>> padded_length(300)
-    640
-    """
-    sizes = []
-    for power in range(length.bit_length()):
-        factor = 2 * int(5**power)
-        doublings = max(0, -(-2 * length // factor) - 1).bit_length()
-        sizes.append(factor << doublings)
-    return min(sizes)
+_DOMINANT_NS: Final = 600
+_SHAPE_NS: Final = 850
+_BAND_EDGES_HZ: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, inf)
+_ARC_HZ: Final = 10.0
+_ARC_POWER: Final = np.float32(0.05**2)  # of the largest
+_EDGE: Final = np.float32(0.95)
+_FLOOR: Final = 1e-9
+_RANGE: Final = "from one cycle a window to half the rate"
+_OF: Final = "of the window less its mean, padded with zeros to at least twice its length"
 
 
-def fill_spectral(
-    planes: npt.NDArray[np.float32],
-    starts: npt.NDArray[np.int64],
+def _feature(name: str, unit: str, definition: str, source: str) -> Feature:
+    dominant = name in DOMINANT
+    cost_ns = _DOMINANT_NS if dominant else _SHAPE_NS
+    return Feature(name, unit, definition, source, "spectrum", "channel", cost_ns)
+
+
+def _band(name: str, low: float, high: float) -> Feature:
+    until = f"to below {high:g} Hz" if high < inf else "upwards"
+    definition = (
+        f"power from {low:g} Hz {until}, over the power {_RANGE}; NaN if constant or if "
+        "there is no bin in it"
+    )
+    return _feature(name, "1", definition, "TSFEL: power bandwidths")
+
+
+DOMINANT: Final = ("dominant_frequency", "dominant_share", "spectral_entropy")
+"""The names that come first, and that alone are written where no others are asked for."""
+
+_BANDS: Final = (
+    "power_below_0_5",
+    "power_0_5_to_1",
+    "power_1_to_2",
+    "power_2_to_4",
+    "power_4_to_8",
+    "power_8_to_16",
+    "power_above_16",
+)
+
+FEATURES: Final = (
+    _feature(
+        "dominant_frequency",
+        "Hz",
+        f"frequency of the largest |DFT|² {_RANGE}, {_OF}; NaN if constant",
+        "scipy.signal.periodogram",
+    ),
+    _feature(
+        "dominant_share",
+        "1",
+        "power at the dominant frequency and the bin on either side, over the power "
+        f"{_RANGE}; NaN if constant",
+        "scipy.signal.periodogram",
+    ),
+    _feature(
+        "spectral_entropy",
+        "1",
+        f"entropy of the power {_RANGE}, over the logarithm of the number of bins; NaN if "
+        "constant or if there is one bin",
+        "Inouye et al. 1991, doi:10.1016/0013-4694(91)90138-T",
+    ),
+    _feature(
+        "second_frequency",
+        "Hz",
+        f"frequency of the highest local peak of the power {_RANGE} that is two cycles a window "
+        "(the width of a main lobe) or more away from the dominant frequency; NaN if there is "
+        "none or if constant",
+        "scipy.signal.find_peaks",
+    ),
+    _feature(
+        "second_share",
+        "1",
+        "power at the second frequency and the bin on either side, over the power "
+        f"{_RANGE}; 0 if there is none, NaN if constant",
+        "scipy.signal.find_peaks",
+    ),
+    _feature(
+        "spectral_centroid",
+        "Hz",
+        f"mean frequency {_RANGE}, weighted with the power; NaN if constant",
+        "librosa and TSFEL: spectral centroid, with powers as weights",
+    ),
+    _feature(
+        "spectral_spread",
+        "Hz",
+        f"root of the mean squared distance from the centroid {_RANGE}, weighted with the power; "
+        "NaN if constant",
+        "TSFEL: spectral spread, with powers as weights",
+    ),
+    _feature(
+        "spectral_edge",
+        "Hz",
+        f"lowest frequency up to which lie 95 % of the power {_RANGE}; NaN if constant",
+        "MNE-features and TSFEL: spectral roll-off",
+    ),
+    _feature(
+        "spectral_flatness",
+        "1",
+        f"geometric over arithmetic mean of the power {_RANGE}, where less than a billionth of "
+        "the mean counts as that; NaN if constant",
+        "librosa: spectral flatness",
+    ),
+    *(_band(*each) for each in zip(_BANDS, _BAND_EDGES_HZ[:-1], _BAND_EDGES_HZ[1:], strict=True)),
+    Feature(
+        "spectral_arc_length",
+        "1",
+        f"SPARC: minus the length of the line of |DFT| over the frequency, {_OF}; from the first "
+        "to the last bin up to 10 Hz with 5 % of the largest |DFT| or more, this range scaled to "
+        "1 and the largest to 1; nearer to 0 is smoother; NaN if constant or if it is one bin",
+        "Balasubramanian et al. 2015, doi:10.1186/s12984-015-0090-9",
+        "smoothness",
+        "channel",
+        _SHAPE_NS,
+    ),
+)
+"""In the order of the columns."""
+
+_BAND_ROW: Final = 10  # of the buffer of findings, where the powers of the bands begin
+_ROWS: Final = _BAND_ROW + len(_BANDS) + 2
+
+
+def fill_spectra(
+    powers: npt.NDArray[np.float32],
     length: int,
     rate_hz: float,
     out: npt.NDArray[np.float32],
+    *,
+    shape: bool = True,
 ) -> None:
-    """Write the spectral and periodic statistics of each window and channel into `out`.
+    """Write what the power spectra say into `out`.
 
     Parameters
     ----------
-    planes
-        Shape (4, sample), contiguous.
-    starts
-        Shape (window,), first sample of each window; the windows lie within the samples.
+    powers
+        Shape (group, bin, 16), contiguous, as :func:`~workoutlab.kernels.fourier.fill_powers`
+        writes them.
     length
         Window length in samples.
     rate_hz
         Sampling rate.
     out
-        Shape (window, 4, 5), see :data:`COLUMNS`; a channel that is constant or not finite
-        gets NaN throughout, and one without a period NaN for it and 0 for the periodicity.
+        Shape (signal, 17), see :data:`FEATURES`; NaN throughout where the power is 0.
+    shape
+        Whether to write more than :data:`DOMINANT`.
+
+    Examples
+    --------
+    >>> powers = np.zeros((1, 9, 16), np.float32)
+    >>> powers[0, 4] = 3
+    >>> out = np.empty((1, 17), np.float32)
+    >>> fill_spectra(powers, 8, 8, out)
+    >>> {each.name: value for each, value in zip(FEATURES[:3], out[0].tolist())}
+    {'dominant_frequency': 2.0, 'dominant_share': 1.0, 'spectral_entropy': 0.0}
     """
-    _fill(planes, starts, length, _roots(padded_length(length)), out)
-    out[:, :, 0] *= rate_hz  # cycles a sample to Hz
-    out[:, :, 3] /= rate_hz  # samples to s
+    padded = 2 * (powers.shape[1] - 1)
+    _fill(powers, length, rate_hz / padded, _band_bins(length, padded, rate_hz), shape, out)
 
 
-@lru_cache(maxsize=8)
-def _roots(padded: int) -> npt.NDArray[np.float32]:
-    """Cosines and sines of a turn in `padded` steps; shape (2, step)."""
-    turns = np.exp(-2j * np.pi * np.arange(padded) / padded)
-    return np.stack([turns.real, turns.imag]).astype(np.float32)
+@lru_cache(maxsize=64)
+def _band_bins(length: int, padded: int, rate_hz: float) -> npt.NDArray[np.int64]:
+    """First bin of each band, and the one behind the last; then the last bin of the arc."""
+    lowest, behind = -(-padded // length), padded // 2 + 1
+    # A bin at an edge belongs above it, also where the product is a little too large for it.
+    bins = [ceil(min(edge * padded / rate_hz, behind) - 1e-9) for edge in _BAND_EDGES_HZ]
+    bins = [min(max(each, lowest), behind) for each in bins]
+    return np.array([*bins, int(min(_ARC_HZ * padded / rate_hz + 1e-9, padded // 2))])
 
 
 @compiled(error_model="numpy")
-def _fill(planes, starts, length, roots, out):
-    padded = roots.shape[1]
-    x = np.empty(padded * _ROW, np.float32)
-    y = np.empty(padded * _ROW, np.float32)
-    found = np.empty(5 * _ROW, np.float32)
-    moves = np.empty((_TILE, 4), np.bool_)
+def _fill(powers, length, bin_hz, bands, shape, out):
+    padded = 2 * (powers.shape[1] - 1)
     first = -(-padded // length)  # one cycle a window
-    for tile in range(0, len(starts), _TILE):
-        here = starts[tile : tile + _TILE]
-        _lay_tile(planes, here, length, x, moves)
-        x, y = _transform(x, y, roots)
-        _separate(x, y)
-        for part in range(2):
-            _scan_bins(y, first, part, found)
-        _finish_bins(y, first, found, out[tile : tile + len(here)])
-        y, x = _transform(y, x, roots)
-        for part in range(2):
-            _scan_lags(y, 3 * length // 4, part, found)
-        _finish_lags(y, found, moves, out[tile : tile + len(here)])
+    apart = -(-2 * padded // length)
+    found = np.empty(_ROWS * WIDTH, np.float32)
+    for group in range(len(powers)):
+        power = powers[group]
+        _scan_bins(power, first, found)
+        if shape:
+            _scan_shape(power, first, apart, found)
+            _scan_bands(power, bands, found)
+            _scan_arc(power, first, bands[-1], found)
+        for lane in range(min(WIDTH, len(out) - group * WIDTH)):
+            row = out[group * WIDTH + lane]
+            _finish(power, first, lane, found, bin_hz, row)
+            if shape:
+                _finish_shape(power, bands, lane, found, bin_hz, row)
 
 
 @compiled()
-def _lay_tile(planes, starts, length, x, moves):
-    x[:] = 0
-    for window in range(len(starts)):
-        start = starts[window]
-        for channel in range(4):
-            values = planes[channel, start : start + length]
-            place = channel % 2 * WIDTH + channel // 2 * _TILE + window
-            moves[window, channel] = _lay(values, x, place)
-
-
-@compiled(fastmath={"reassoc", "contract"}, error_model="numpy")
-def _lay(values, x, place):
-    """Lay a standardised window into one lane; tell whether it is finite and not constant."""
-    total = 0.0
-    for i in range(len(values)):
-        total += np.float64(values[i])
-    mean = total / len(values)
-    squares = 0.0
-    for i in range(len(values)):
-        squares += (np.float64(values[i]) - mean) ** 2
-    if not 0 < squares < np.inf:
-        return False
-    scale = 1 / np.sqrt(squares / len(values))
-    for i in range(len(values)):
-        x[i * _ROW + place] = (np.float64(values[i]) - mean) * scale
-    return True
-
-
-@compiled()
-def _transform(x, y, roots):
-    """Fourier transform of every lane (Stockham's, which needs no bit reversal).
-
-    Returns the buffer that holds the result, and the other one.
-    """
-    left, stride = roots.shape[1], 1
-    while left > 1:
-        if left % 5 == 0:
-            left //= 5
-            _pass5(x, y, left, stride, roots)
-            stride *= 5
-        elif left % 4 == 0:
-            left //= 4
-            _pass4(x, y, left, stride, roots)
-            stride *= 4
-        else:
-            left //= 2
-            _pass2(x, y, left, stride, roots)
-            stride *= 2
-        x, y = y, x
-    return x, y
-
-
-@compiled()
-def _store_turned(y, place, real, imaginary, roots, turn):
-    cosine, sine = spread(roots[0, turn]), spread(roots[1, turn])
-    store(y, place, real * cosine - imaginary * sine)
-    store(y, place + WIDTH, real * sine + imaginary * cosine)
-
-
-@compiled()
-def _pass2(x, y, groups, stride, roots):
-    apart, step = groups * stride * _ROW, stride * _ROW
-    for p in range(groups):
-        for q in range(stride):
-            i, o = (q + stride * p) * _ROW, (q + 2 * stride * p) * _ROW
-            ar, ai = load(x, i), load(x, i + WIDTH)
-            br, bi = load(x, i + apart), load(x, i + apart + WIDTH)
-            store(y, o, ar + br)
-            store(y, o + WIDTH, ai + bi)
-            _store_turned(y, o + step, ar - br, ai - bi, roots, p * stride)
-
-
-@compiled()
-def _pass4(x, y, groups, stride, roots):
-    apart, step = groups * stride * _ROW, stride * _ROW
-    for p in range(groups):
-        for q in range(stride):
-            i, o = (q + stride * p) * _ROW, (q + 4 * stride * p) * _ROW
-            ar, ai = load(x, i), load(x, i + WIDTH)
-            br, bi = load(x, i + apart), load(x, i + apart + WIDTH)
-            cr, ci = load(x, i + 2 * apart), load(x, i + 2 * apart + WIDTH)
-            dr, di = load(x, i + 3 * apart), load(x, i + 3 * apart + WIDTH)
-            er, ei, fr, fi = ar + cr, ai + ci, ar - cr, ai - ci
-            gr, gi, hr, hi = br + dr, bi + di, br - dr, bi - di
-            store(y, o, er + gr)
-            store(y, o + WIDTH, ei + gi)
-            _store_turned(y, o + step, fr + hi, fi - hr, roots, p * stride)
-            _store_turned(y, o + 2 * step, er - gr, ei - gi, roots, 2 * p * stride)
-            _store_turned(y, o + 3 * step, fr - hi, fi + hr, roots, 3 * p * stride)
-
-
-@compiled()
-def _pass5(x, y, groups, stride, roots):
-    apart, step = groups * stride * _ROW, stride * _ROW
-    cos1, cos2, sin1, sin2 = spread(_COS1), spread(_COS2), spread(_SIN1), spread(_SIN2)
-    for p in range(groups):
-        for q in range(stride):
-            i, o = (q + stride * p) * _ROW, (q + 5 * stride * p) * _ROW
-            ar, ai = load(x, i), load(x, i + WIDTH)
-            br, bi = load(x, i + apart), load(x, i + apart + WIDTH)
-            cr, ci = load(x, i + 2 * apart), load(x, i + 2 * apart + WIDTH)
-            dr, di = load(x, i + 3 * apart), load(x, i + 3 * apart + WIDTH)
-            er, ei = load(x, i + 4 * apart), load(x, i + 4 * apart + WIDTH)
-            outer_r, outer_i, inner_r, inner_i = br + er, bi + ei, cr + dr, ci + di
-            store(y, o, ar + outer_r + inner_r)
-            store(y, o + WIDTH, ai + outer_i + inner_i)
-            br, bi, cr, ci = br - er, bi - ei, cr - dr, ci - di
-            even_r = ar + cos1 * outer_r + cos2 * inner_r
-            even_i = ai + cos1 * outer_i + cos2 * inner_i
-            odd_r, odd_i = sin1 * br + sin2 * cr, sin1 * bi + sin2 * ci
-            _store_turned(y, o + step, even_r + odd_i, even_i - odd_r, roots, p * stride)
-            _store_turned(y, o + 4 * step, even_r - odd_i, even_i + odd_r, roots, 4 * p * stride)
-            even_r = ar + cos2 * outer_r + cos1 * inner_r
-            even_i = ai + cos2 * outer_i + cos1 * inner_i
-            odd_r, odd_i = sin2 * br - sin1 * cr, sin2 * bi - sin1 * ci
-            _store_turned(y, o + 2 * step, even_r + odd_i, even_i - odd_r, roots, 2 * p * stride)
-            _store_turned(y, o + 3 * step, even_r - odd_i, even_i + odd_r, roots, 3 * p * stride)
-
-
-@compiled()
-def _separate(x, y):
-    """From the transform of a + ib, four times the power of a and of b, bin by bin."""
-    bins = len(x) // _ROW
-    for k in range(bins // 2 + 1):
-        here, mirror = k * _ROW, (bins - k) % bins * _ROW
-        ar, ai = load(x, here), load(x, here + WIDTH)
-        br, bi = load(x, mirror), load(x, mirror + WIDTH)
-        first = (ar + br) * (ar + br) + (ai - bi) * (ai - bi)
-        second = (ai + bi) * (ai + bi) + (ar - br) * (ar - br)
-        for place in (here, mirror):
-            store(y, place, first)
-            store(y, place + WIDTH, second)
-
-
-@compiled()
-def _scan_bins(power, first, part, found):
-    """Per lane: total power, sum of power x log2(power), and the bin of the highest power."""
+def _scan_bins(power, first, found):
+    """Total power, sum of power x log2(power) and of power x bin; highest power, and its bin."""
     total = spread(np.float32(0))
-    logs, highest, at = total, total, total
-    for k in range(first, len(power) // _ROW // 2 + 1):
-        value = load(power, k * _ROW + part * WIDTH)
+    logs, places, highest, at = total, total, total, total
+    for k in range(first, len(power)):
+        value, place = load(power, k * WIDTH), spread(np.float32(k))
         total = total + value
         logs = logs + value * log2(value)
-        at = choose_greater(value, highest, spread(np.float32(k)), at)
-        highest = choose_greater(value, highest, value, highest)
-    for row, value in enumerate((total, logs, at)):
-        store(found, row * _ROW + part * WIDTH, value)
-
-
-@compiled(error_model="numpy")
-def _finish_bins(power, first, found, out):
-    bins = len(power) // _ROW
-    count = bins // 2 + 1 - first
-    for window in range(len(out)):
-        for channel in range(4):
-            place = channel % 2 * WIDTH + channel // 2 * _TILE + window
-            total = np.float64(found[place])
-            logs = np.float64(found[_ROW + place])
-            at = int(found[2 * _ROW + place])
-            near = 0.0
-            for k in range(max(first, at - 1), min(bins // 2, at + 1) + 1):
-                near += power[k * _ROW + place]
-            entropy = max(0.0, np.log2(total) - logs / total)
-            row = out[window, channel]
-            row[0] = at / bins
-            row[1] = min(near / total, 1.0)
-            row[2] = entropy / np.log2(count) if count > 1 else np.nan
+        places = places + value * place
+        at = choose_greater(value, highest, place, at)
+        highest = larger(value, highest)
+    for row, value in enumerate((total, logs, places, highest, at)):
+        store(found, row * WIDTH, value)
 
 
 @compiled()
-def _scan_lags(correlation, last, part, found):
-    """Per lane: the highest local maximum after the first negative value, and its lag."""
-    zero, one = spread(np.float32(0)), spread(np.float32(1))
-    crossed, highest, at = zero, zero, zero
-    before = load(correlation, part * WIDTH)
-    value = load(correlation, _ROW + part * WIDTH)
-    for lag in range(1, last + 1):
-        after = load(correlation, (lag + 1) * _ROW + part * WIDTH)
-        crossed = choose_greater(zero, value, one, crossed)
-        peak = choose_greater(value, before, value, zero)
-        peak = choose_greater(after, value, zero, peak) * crossed
-        at = choose_greater(peak, highest, spread(np.float32(lag)), at)
-        highest = choose_greater(peak, highest, peak, highest)
-        before, value = value, after
-    store(found, 3 * _ROW + part * WIDTH, highest)
-    store(found, 4 * _ROW + part * WIDTH, at)
+def _near(power, first, at, lane):
+    """Power at a bin and on either side."""
+    total = np.float64(0)
+    for k in range(max(first, at - 1), min(len(power) - 1, at + 1) + 1):
+        total += power[k, lane]
+    return total
 
 
 @compiled(error_model="numpy")
-def _finish_lags(correlation, found, moves, out):
-    for window in range(len(out)):
-        for channel in range(4):
-            place = channel % 2 * WIDTH + channel // 2 * _TILE + window
-            lag = found[4 * _ROW + place]
-            row = out[window, channel]
-            row[3] = lag if lag > 0 else np.nan
-            row[4] = found[3 * _ROW + place] / correlation[place]
-            if not moves[window, channel]:
-                row[:] = np.nan
+def _finish(power, first, lane, found, bin_hz, out):
+    total, logs = np.float64(found[lane]), np.float64(found[WIDTH + lane])
+    if not total > 0:
+        out[:] = np.nan
+        return
+    at, count = int(found[4 * WIDTH + lane]), len(power) - first
+    out[0] = at * bin_hz
+    out[1] = min(_near(power, first, at, lane) / total, 1.0)
+    out[2] = max(0.0, np.log2(total) - logs / total) / np.log2(count) if count > 1 else np.nan
+
+
+@compiled()
+def _scan_shape(power, first, apart, found):
+    """Second peak and its bin; squared distances from the centroid, edge, and logarithms."""
+    zero, one, last = spread(np.float32(0)), spread(np.float32(1)), len(power) - 1
+    total, at = load(found, 0), load(found, 4 * WIDTH)
+    centroid = load(found, 2 * WIDTH) / total
+    target = total * spread(_EDGE)
+    floor = total * spread(np.float32(_FLOOR / (last + 1 - first)))
+    enough = spread(np.float32(apart - 0.5))
+    highest, second, squares, passed, edge, logs = zero, zero, zero, zero, zero, zero
+    before, value = load(power, (first - 1) * WIDTH), load(power, first * WIDTH)
+    for k in range(first, last + 1):
+        after = load(power, (k + 1 if k < last else last - 1) * WIDTH)
+        place = spread(np.float32(k))
+        away = place - centroid
+        squares = squares + away * away * value
+        passed = passed + value
+        edge = edge + choose_greater(target, passed, one, zero)
+        logs = logs + log2(larger(value, floor))
+        peak = choose_greater(value, before, value, zero)
+        peak = choose_greater(after, value, zero, peak)
+        peak = choose_greater(larger(place - at, at - place), enough, peak, zero)
+        second = choose_greater(peak, highest, place, second)
+        highest = larger(peak, highest)
+        before, value = value, after
+    for row, value in enumerate((highest, second, squares, edge, logs)):
+        store(found, (row + 5) * WIDTH, value)
+
+
+@compiled()
+def _scan_bands(power, bands, found):
+    for band in range(len(bands) - 2):
+        total = spread(np.float32(0))
+        for k in range(bands[band], bands[band + 1]):
+            total = total + load(power, k * WIDTH)
+        store(found, (_BAND_ROW + band) * WIDTH, total)
+
+
+@compiled()
+def _scan_arc(power, first, last, found):
+    """Length of the arc, and how many bins it spans."""
+    zero, one = spread(np.float32(0)), spread(np.float32(1))
+    largest = load(found, 3 * WIDTH)
+    for k in range(first):
+        largest = larger(largest, load(power, k * WIDTH))
+    least, height = largest * spread(_ARC_POWER), one / root(largest)
+    begin, end = zero, spread(np.float32(-1))
+    for k in range(last + 1):
+        end = choose_greater(least, load(power, k * WIDTH), end, spread(np.float32(k)))
+    for k in range(last, -1, -1):
+        begin = choose_greater(least, load(power, k * WIDTH), begin, spread(np.float32(k)))
+    width = one / (end - begin)
+    length, before = zero, root(load(power, 0)) * height
+    for k in range(1, last + 1):
+        value, place = root(load(power, k * WIDTH)) * height, spread(np.float32(k))
+        rise = value - before
+        piece = root(width * width + rise * rise)
+        piece = choose_greater(place, begin, piece, zero)
+        length = length + choose_greater(place, end, zero, piece)
+        before = value
+    store(found, (_ROWS - 2) * WIDTH, length)
+    store(found, (_ROWS - 1) * WIDTH, end - begin)
+
+
+@compiled(error_model="numpy")
+def _finish_shape(power, bands, lane, found, bin_hz, out):
+    total = np.float64(found[lane])
+    if not total > 0:
+        return
+    first, second = bands[0], int(found[6 * WIDTH + lane])
+    count = len(power) - first
+    out[3] = second * bin_hz if second > 0 else np.nan
+    out[4] = _near(power, first, second, lane) / total if second > 0 else 0.0
+    out[5] = found[2 * WIDTH + lane] / total * bin_hz
+    out[6] = np.sqrt(found[7 * WIDTH + lane] / total) * bin_hz
+    out[7] = min(first + int(found[8 * WIDTH + lane]), len(power) - 1) * bin_hz
+    logs = np.float64(found[9 * WIDTH + lane]) / count
+    out[8] = min(2.0 ** (logs - np.log2(total / count)), 1.0)
+    for band in range(len(bands) - 2):
+        share = found[(_BAND_ROW + band) * WIDTH + lane] / total
+        out[9 + band] = min(share, 1.0) if bands[band] < bands[band + 1] else np.nan
+    arc, span = found[(_ROWS - 2) * WIDTH + lane], found[(_ROWS - 1) * WIDTH + lane]
+    out[9 + len(bands) - 2] = -arc if span > 0 else np.nan

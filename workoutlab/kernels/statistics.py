@@ -1,157 +1,223 @@
-"""The statistics of many windows: one walk over each window and channel."""
+"""The features of many windows: one pass after the other over a tile that stays in the cache."""
 
-# mypy: disable-error-code="no-untyped-def"
-# Numba finds the types of compiled functions by itself.
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from workoutlab.kernels import orders, spectra
-from workoutlab.kernels.catalogue import BETWEEN, CHANNELS, PER_CHANNEL
-from workoutlab.kernels.compiled import compiled
+from workoutlab.errors import InputError
+from workoutlab.kernels import (
+    between,
+    changes,
+    fourier,
+    moments,
+    orders,
+    ordinal,
+    periods,
+    spectra,
+)
+from workoutlab.kernels.catalogue import CATALOGUE, STANDARD
+from workoutlab.kernels.feature import Feature
+from workoutlab.kernels.lanes import WIDTH
 from workoutlab.kernels.windows import check_windows
 
 __all__ = ["describe_windows"]
 
-# What lets sums be split over vector registers. A value that is not finite is found first, so
-# that what follows may take numbers for granted.
-_SUMS = {"reassoc", "contract"}
-_FINITE = {"reassoc", "contract", "nsz", "nnan", "ninf"}
+Floats = npt.NDArray[np.float32]
+Starts = npt.NDArray[np.int64]
+
+_TILE: Final = 512  # windows whose numbers are at hand at once
+_SPECTRAL_BYTES: Final = 2**18  # of spectra, and of autocorrelations, that are
 
 
 def describe_windows(
-    planes: npt.NDArray[np.float32],
-    starts: npt.NDArray[np.int64],
+    planes: Floats,
+    starts: Starts,
     length: int,
     rate_hz: float,
-) -> npt.NDArray[np.float32]:
-    """Return the statistics of each window.
+    names: Sequence[str] = STANDARD,
+    axes: Sequence[int] = (0, 1, 2),
+) -> Floats:
+    """Return the features of each window.
 
     Parameters
     ----------
     planes
-        Shape (4, sample): x, y, z and the magnitude, in g.
+        Shape (channel, sample), in g.
     starts
         Shape (window,), first sample of each window.
     length
         Window length in samples.
     rate_hz
         Sampling rate in Hz.
+    names
+        Which features, of :data:`~workoutlab.kernels.catalogue.CATALOGUE`. Only what they need
+        is computed, and what else is asked for does not change a number.
+    axes
+        Which channels are x, y and z, for the features between them.
 
     Returns
     -------
     ndarray
-        float32 of shape (window, 67): those of :data:`~workoutlab.kernels.catalogue.PER_CHANNEL`
-        for x, y, z and the magnitude, then :data:`~workoutlab.kernels.catalogue.BETWEEN`. Each
-        window's numbers depend on its samples alone. NaN where a statistic is not defined; a
-        channel with a value that is not finite gets NaN throughout.
+        float32 of shape (window, column): for each channel the features of a channel, in the
+        order of `names`, then those between the axes. Each window's numbers depend on its
+        samples alone. NaN where a feature is not defined; a channel with a value that is not
+        finite gets NaN throughout.
 
     Raises
     ------
     InputError
-        If a window reaches beyond the samples.
+        If a window reaches beyond the samples, a name is not known, or features between the axes
+        are asked for without three of them.
 
     Examples
     --------
-    >>> from workoutlab.kernels.windows import split_channels
-    >>> planes = split_channels(np.array([[0, 0, 1], [2, 0, 1], [4, 0, 1]], np.float32))
-    >>> describe_windows(planes, np.array([0, 1]), 2, 50)[:, :4]
-    array([[1.       , 1.       , 1.4142135, 0.       ],
-           [3.       , 1.       , 3.1622777, 0.       ]], dtype=float32)
+    >>> planes = np.array([[0, 2, 4], [1, 1, 1]], np.float32)
+    >>> describe_windows(planes, np.array([0, 1]), 2, 50, ["mean", "max"])
+    array([[1., 2., 1., 1.],
+           [3., 4., 1., 1.]], dtype=float32)
     """
+    planes = np.ascontiguousarray(planes, dtype=np.float32)
     starts = np.ascontiguousarray(starts, dtype=np.int64)
     check_windows(planes, starts, length)
-    each = len(PER_CHANNEL)
-    out = np.empty((len(starts), len(CHANNELS) * each + len(BETWEEN)), np.float32)
-    per_channel = out[:, : len(CHANNELS) * each].reshape(len(starts), len(CHANNELS), each)
-    _fill(planes, starts, length, rate_hz, per_channel, out[:, len(CHANNELS) * each :])
-    ordered = each - spectra.COLUMNS - orders.COLUMNS
-    stop = ordered + orders.COLUMNS
-    orders.fill_orders(planes, starts, length, per_channel[:, :, ordered:stop])
-    spectra.fill_spectral(planes, starts, length, rate_hz, per_channel[:, :, -spectra.COLUMNS :])
+    chosen = _choose(names)
+    each = [item.name for item in chosen if item.of == "channel"]
+    across = [item.name for item in chosen if item.of == "axes"]
+    channels = len(planes)
+    out = np.empty((len(starts), channels * len(each) + len(across)), np.float32)
+    per_channel = out[:, : channels * len(each)].reshape(len(starts), channels, len(each))
+    work = list(_find_work(_PASSES, planes, each, per_channel))
+    if across:
+        work += _find_work(_AXES, _axes(planes, axes), across, out[:, channels * len(each) :])
+    for first in range(0, len(starts), _TILE):
+        for each_pass in work:
+            each_pass.run(starts, slice(first, first + _TILE), length, rate_hz)
     return out
 
 
-@compiled(error_model="numpy")
-def _fill(planes, starts, length, rate_hz, per_channel, between):
-    for window in range(len(starts)):
-        start = starts[window]
-        for channel in range(4):
-            values = planes[channel, start : start + length]
-            _describe(values, rate_hz, per_channel[window, channel])
-        x = planes[0, start : start + length]
-        y = planes[1, start : start + length]
-        z = planes[2, start : start + length]
-        here, row = per_channel[window], between[window]
-        row[0] = _correlation(x, y, here[0], here[1])
-        row[1] = _correlation(x, z, here[0], here[2])
-        row[2] = _correlation(y, z, here[1], here[2])
+def _choose(names: Sequence[str]) -> list[Feature]:
+    known = {item.name: item for item in CATALOGUE}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise InputError(f"names: {', '.join(unknown)}: expected some of {', '.join(known)}")
+    return [known[name] for name in names]
 
 
-@compiled(error_model="numpy")
-def _describe(values, rate_hz, out):
-    """Write the statistics of one window of one channel, the spectral ones apart."""
-    count = len(values)
-    mean = _mean(values)
-    if not np.isfinite(mean):
-        out[:] = np.nan
-        return
-    second, third, fourth = _central_moments(values, mean)
-    sd = np.sqrt(second)
-    out[0], out[1] = mean, sd
-    out[2] = np.sqrt(mean * mean + second)
-    out[3] = third / (second * sd) if second > 0 else np.nan
-    out[4] = fourth / (second * second) - 3 if second > 0 else np.nan
-    if count > 1:
-        crossings, steps = _changes(values[:-1], values[1:], mean)
-        out[5] = crossings * rate_hz / (count - 1)
-        out[6] = steps * rate_hz / (count - 1)
-    else:
-        out[5:7] = np.nan
+def _axes(planes: Floats, axes: Sequence[int]) -> Floats:
+    if len(axes) != 3 or not all(0 <= axis < len(planes) for axis in axes):
+        raise InputError(
+            f"axes: expected three of the {len(planes)} channels as x, y and z, got {tuple(axes)}"
+        )
+    return planes[:3] if tuple(axes) == (0, 1, 2) else planes[list(axes)]
 
 
-@compiled(fastmath=_SUMS, error_model="numpy")
-def _mean(values):
-    total = 0.0
-    for i in range(len(values)):
-        total += np.float64(values[i])
-    return total / len(values)
+Fill = Callable[[Floats, Starts, int, float, Floats, frozenset[str]], None]
 
 
-@compiled(fastmath=_FINITE, error_model="numpy")
-def _central_moments(values, mean):
-    second, third, fourth = 0.0, 0.0, 0.0
-    for i in range(len(values)):
-        away = np.float64(values[i]) - mean
-        square = away * away
-        second += square
-        third += square * away
-        fourth += square * square
-    count = len(values)
-    return second / count, third / count, fourth / count
+@dataclass(frozen=True)
+class _Pass:
+    """A kernel, what it writes, and how it is called."""
+
+    features: tuple[Feature, ...]
+    fill: Fill
 
 
-@compiled(fastmath=_FINITE)
-def _changes(before, after, mean):
-    crossings, steps = 0, 0.0
-    for i in range(len(before)):
-        crossings += (np.float64(before[i]) > mean) != (np.float64(after[i]) > mean)
-        steps += abs(np.float64(after[i]) - np.float64(before[i]))
-    return crossings, steps
+@dataclass(frozen=True)
+class _Work:
+    """A pass over the windows, whose columns go to places of the output."""
+
+    fill: Fill
+    planes: Floats
+    wanted: frozenset[str]
+    columns: list[tuple[int, int]]  # of the pass, and of the output
+    out: Floats
+    scratch: Floats = field(repr=False)
+
+    def run(self, starts: Starts, tile: slice, length: int, rate_hz: float) -> None:
+        here, out = starts[tile], self.out[tile]
+        scratch = self.scratch[: len(here)]
+        self.fill(self.planes, here, length, rate_hz, scratch, self.wanted)
+        for source, target in self.columns:
+            out[..., target] = scratch[..., source]
 
 
-@compiled(fastmath=_FINITE)
-def _covariance(left, right, left_mean, right_mean):
-    total = 0.0
-    for i in range(len(left)):
-        total += (np.float64(left[i]) - left_mean) * (np.float64(right[i]) - right_mean)
-    return total / len(left)
+def _find_work(
+    passes: Sequence[_Pass], planes: Floats, names: Sequence[str], out: Floats
+) -> Iterator[_Work]:
+    for each in passes:
+        places = {item.name: place for place, item in enumerate(each.features)}
+        columns = [(places[name], i) for i, name in enumerate(names) if name in places]
+        if columns:
+            shape = (min(_TILE, len(out)), *out.shape[1:-1], len(places))
+            wanted = frozenset(names).intersection(places)
+            scratch = np.empty(shape, np.float32)
+            yield _Work(each.fill, planes, wanted, columns, out, scratch)
 
 
-@compiled(error_model="numpy")
-def _correlation(left, right, of_left, of_right):
-    sds = np.float64(of_left[1]) * np.float64(of_right[1])
-    if not sds > 0:
-        return np.nan
-    share = _covariance(left, right, _mean(left), _mean(right)) / sds
-    return min(max(share, -1.0), 1.0)
+def _whole(fill: Callable[[Floats, Starts, int, float, Floats], None]) -> Fill:
+    """Return a pass that writes all that it can, whatever is wanted."""
+
+    def fill_all(
+        planes: Floats,
+        starts: Starts,
+        length: int,
+        rate_hz: float,
+        out: Floats,
+        wanted: frozenset[str],  # noqa: ARG001 - as for other passes
+    ) -> None:
+        fill(planes, starts, length, rate_hz, out)
+
+    return fill_all
+
+
+def _fill_orders(
+    planes: Floats,
+    starts: Starts,
+    length: int,
+    rate_hz: float,
+    out: Floats,
+    wanted: frozenset[str],
+) -> None:
+    orders.fill_orders(planes, starts, length, rate_hz, out, deviation="mad" in wanted)
+
+
+def _fill_spectral(
+    planes: Floats,
+    starts: Starts,
+    length: int,
+    rate_hz: float,
+    out: Floats,
+    wanted: frozenset[str],
+) -> None:
+    """Spectra and autocorrelations, each only if wanted; a few windows at a time."""
+    bins, channels = fourier.padded_length(length) // 2 + 1, len(planes)
+    tile = max(1, _SPECTRAL_BYTES // (4 * bins * channels))
+    groups = -(-min(tile, len(starts)) * channels // WIDTH)
+    all_powers = np.empty((groups, bins, WIDTH), np.float32)
+    all_lags = np.empty((groups, bins + 1, WIDTH), np.float32)
+    of_spectra = len(spectra.FEATURES)
+    for first in range(0, len(starts), tile):
+        here = starts[first : first + tile]
+        flat = out[first : first + tile].reshape(len(here) * channels, -1)
+        powers = all_powers[: -(-len(flat) // WIDTH)]
+        fourier.fill_powers(planes, here, length, powers)
+        if wanted & _OF_SPECTRA:
+            shape = bool(wanted & _OF_SPECTRA - set(spectra.DOMINANT))
+            spectra.fill_spectra(powers, length, rate_hz, flat[:, :of_spectra], shape=shape)
+        if wanted - _OF_SPECTRA:
+            lags = all_lags[: len(powers)]
+            fourier.fill_correlations(powers, lags)
+            periods.fill_periods(lags, length, rate_hz, flat[:, of_spectra:])
+
+
+_OF_SPECTRA: Final = frozenset(item.name for item in spectra.FEATURES)
+_PASSES: Final = (
+    _Pass(moments.FEATURES, _whole(moments.fill_moments)),
+    _Pass(orders.FEATURES, _fill_orders),
+    _Pass(changes.FEATURES, _whole(changes.fill_changes)),
+    _Pass(ordinal.FEATURES, _whole(ordinal.fill_ordinal)),
+    _Pass((*spectra.FEATURES, *periods.FEATURES), _fill_spectral),
+)
+_AXES: Final = (_Pass(between.FEATURES, _whole(between.fill_between)),)

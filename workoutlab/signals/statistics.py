@@ -1,13 +1,24 @@
 """Statistics of windows: names, units and settings; the kernel behind them does the work."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from workoutlab.kernels.feature import Feature
+
 __all__ = ["Statistics"]
 
 Floats = npt.NDArray[np.float32]
+
+
+def _standard(of: str) -> "list[Feature]":
+    from workoutlab.kernels.catalogue import CATALOGUE, STANDARD
+
+    known = {item.name: item for item in CATALOGUE}
+    return [known[name] for name in STANDARD if known[name].of == of]
 
 
 @dataclass(frozen=True)
@@ -35,17 +46,18 @@ class Statistics:
 
     def names(self, length: int) -> tuple[str, ...]:  # noqa: ARG002 - as for other inputs
         """Name each number: channel and statistic."""
-        from workoutlab.kernels.catalogue import BETWEEN, CHANNELS, PER_CHANNEL
+        from workoutlab.kernels.catalogue import CHANNELS
 
-        each = (f"{channel}_{item.name}" for channel in CHANNELS for item in PER_CHANNEL)
-        return (*each, *(item.name for item in BETWEEN))
+        each, across = _standard("channel"), _standard("axes")
+        own = (f"{channel}_{item.name}" for channel in CHANNELS for item in each)
+        return (*own, *(item.name for item in across))
 
     def units(self, length: int) -> tuple[str, ...]:  # noqa: ARG002 - as for other inputs
         """Return the unit of each."""
-        from workoutlab.kernels.catalogue import BETWEEN, CHANNELS, PER_CHANNEL
+        from workoutlab.kernels.catalogue import CHANNELS
 
-        each = tuple(item.unit for item in PER_CHANNEL) * len(CHANNELS)
-        return (*each, *(item.unit for item in BETWEEN))
+        own = tuple(item.unit for item in _standard("channel")) * len(CHANNELS)
+        return (*own, *(item.unit for item in _standard("axes")))
 
     def settings(self) -> dict[str, object]:
         """Return what tells these inputs from others."""
