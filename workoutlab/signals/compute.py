@@ -20,7 +20,6 @@ Integers = npt.NDArray[np.int64]
 _FACTS: Final = (
     *("rate_hz", "recording", "source_rate_hz", "regular", "samples"),
     *("part_start", "part_stop", "digest"),
-    *("part_start", "part_stop", "digest"),
 )
 """Columns of segments that make a Source, in its order."""
 _APART: Final = 32_768
