@@ -5,6 +5,7 @@ from workoutlab.kernels.lanes import (
     WIDTH,
     choose_greater,
     clean_rows,
+    count_crossings,
     larger,
     load,
     log2,
@@ -102,3 +103,17 @@ def test_clean_rows__sorts_what_rises_and_falls_or_falls_and_rises():
         for each in (rows, rows[::-1].copy()):
             _clean_from(each, 0)
             np.testing.assert_array_equal(each, np.sort(values, axis=0))
+
+
+@njit
+def _crossings(before, after, level, skip):
+    return count_crossings(load(before, 0), load(after, 0), spread(level), skip)
+
+
+def test_count_crossings__counts_pairs_on_either_side_of_a_level():
+    before, after = np.random.default_rng(4).normal(size=(2, WIDTH)).astype(np.float32)
+    before[3] = np.float32(0.5)  # not above the level
+    crosses = (before > 0.5) != (after > 0.5)
+    for skip in range(WIDTH):
+        came = _crossings(before, after, np.float32(0.5), skip)
+        assert came == np.count_nonzero(crosses[skip:])

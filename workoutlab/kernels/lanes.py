@@ -24,6 +24,7 @@ __all__ = [
     "WIDTH",
     "choose_greater",
     "clean_rows",
+    "count_crossings",
     "larger",
     "load",
     "log2",
@@ -133,6 +134,18 @@ def larger(_: Any, left: Any, right: Any) -> Any:
         return builder.select(builder.fcmp_ordered(">", args[0], args[1]), args[0], args[1])
 
     return _LANES(_LANES, _LANES), generate
+
+
+@intrinsic
+def count_crossings(_: Any, before: Any, after: Any, level: Any, skip: Any) -> Any:
+    """Return in how many places one is above the level and the other is not, less some at first."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        above = [builder.fcmp_ordered(">", value, args[2]) for value in args[:2]]
+        bits = builder.bitcast(builder.xor(*above), ir.IntType(WIDTH))
+        return builder.ctpop(builder.lshr(builder.zext(bits, ir.IntType(64)), args[3]))
+
+    return types.int64(_LANES, _LANES, _LANES, types.int64), generate
 
 
 @intrinsic

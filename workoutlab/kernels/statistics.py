@@ -183,6 +183,18 @@ def _fill_orders(
     orders.fill_orders(planes, starts, length, rate_hz, out, deviation="mad" in wanted)
 
 
+def _fill_changes(
+    planes: Floats,
+    starts: Starts,
+    length: int,
+    rate_hz: float,
+    out: Floats,
+    wanted: frozenset[str],
+) -> None:
+    movement = bool(wanted - {"mean_crossing_rate", "zero_crossing_rate"})
+    changes.fill_changes(planes, starts, length, rate_hz, out, movement=movement)
+
+
 def _fill_spectral(
     planes: Floats,
     starts: Starts,
@@ -216,7 +228,7 @@ _OF_SPECTRA: Final = frozenset(item.name for item in spectra.FEATURES)
 _PASSES: Final = (
     _Pass(moments.FEATURES, _whole(moments.fill_moments)),
     _Pass(orders.FEATURES, _fill_orders),
-    _Pass(changes.FEATURES, _whole(changes.fill_changes)),
+    _Pass(changes.FEATURES, _fill_changes),
     _Pass(ordinal.FEATURES, _whole(ordinal.fill_ordinal)),
     _Pass((*spectra.FEATURES, *periods.FEATURES), _fill_spectral),
 )
