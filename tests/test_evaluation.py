@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import dask
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import ExtraTreesClassifier
@@ -452,3 +453,20 @@ def test_evaluate__real_recordings_of_three_exercises(real_data: Path, tmp_path:
     assert result.windows.error_percent.mean < 8
     assert 0 < result.windows.error_percent.count == len(result.folds) == 3
     assert [item.reason for item in result.not_scored] == ["shorter than a window of 8 s"]
+
+
+@pytest.mark.parametrize("how", [{"length": ["2s", "4s"]}, {"length": "set"}])
+def test_evaluate__votes_once_a_set_whatever_its_windows(how: dict[str, Any]) -> None:
+    one = evaluate(_plan(*_people()), forest, seeds=2)
+    other = evaluate(_plan(*_people(), **how), forest, seeds=2)
+    assert other.source.sets == one.source.sets == 24
+    assert other.sets.confusion.total == one.sets.confusion.total
+    assert [fold.train_sets for fold in other.folds] == [fold.train_sets for fold in one.folds]
+
+
+def test_evaluate__keeps_what_is_left_of_a_set_on_one_side() -> None:
+    plan = _plan(_mark(0, 12, user="ann", session="mon"), length="1s")
+    pauses = [(0, 14 * n + 6.0, 14 * n + 7.0) for n in range(12)]
+    split = plan.exclude(pd.DataFrame(pauses, columns=["recording", "start_s", "stop_s"]))
+    assert len(split.segments) == 24
+    assert all(not trained & tested for trained, tested in _spy(split, seeds=3))

@@ -26,15 +26,17 @@ _spans = st.tuples(
     st.integers(0, 20),
     st.integers(1, 8),
     st.one_of(st.none(), st.integers(0, 20)),
+    st.integers(-1, 5),
 )
 
 
 @settings(deadline=None)  # pandas is slow on a busy machine
 @given(st.lists(_spans, max_size=12))
 def test_find_units__are_the_connected_components(spans: list[tuple]) -> None:
-    digest, user, start, length, began = zip(*spans, strict=True) if spans else [()] * 5
+    digest, user, start, length, began, own = zip(*spans, strict=True) if spans else [()] * 6
     clock = pd.array([pd.NA if at is None else at for at in began], dtype="Int64")
     sets = _sets(len(spans), digest=list(digest), user=list(user), start=list(start))
+    sets["set"] = np.array(own, dtype=int)
     sets["stop"] = sets["start"] + np.array(length, dtype=int)
     sets["start_ns"], sets["stop_ns"] = clock, clock + np.array(length, dtype=int)
     units = list(range(len(spans)))
@@ -47,6 +49,7 @@ def test_find_units__are_the_connected_components(spans: list[tuple]) -> None:
 
 def _bound(one: pd.Series, other: pd.Series) -> bool:
     samples = one.digest == other.digest and one.start < other.stop and other.start < one.stop
+    samples |= one["set"] == other["set"] >= 0
     if one.user == "unknown" or pd.isna(one.start_ns) or pd.isna(other.start_ns):
         return samples
     at_once = one.start_ns < other.stop_ns and other.start_ns < one.stop_ns

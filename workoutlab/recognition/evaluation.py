@@ -16,6 +16,7 @@ from workoutlab.recognition.results import Evaluation, NotScored, Source
 from workoutlab.recognition.scoring import Baseline, Job, Score, list_unsplit, score
 from workoutlab.recognition.splits import Mask, Protocol, split, splittable
 from workoutlab.recognition.tally import Tally
+from workoutlab.recognition.units import number_sets
 from workoutlab.signals import Statistics, Windows
 
 __all__ = ["evaluate"]
@@ -134,8 +135,10 @@ def _check_per(per: str, rules: Protocol) -> None:
 def _find_unusable(windows: Windows, rules: Protocol) -> dict[str, Mask]:
     """Find the labelled segments that are on no side of any split, by reason."""
     short = (windows.segments["count"] == 0).to_numpy(dtype=bool)
+    lengths_s = windows.distinct["length_s"]
+    size = f" of {lengths_s[0]:g} s" if len(lengths_s) == 1 else ""
     return {
-        f"shorter than a window of {windows.length_s:g} s": short,
+        f"shorter than a window{size}": short,
         f"of an unknown {rules.by}, which may be the one that is tested": (
             ~short & ~splittable(windows.segments, rules.by)
         ),
@@ -214,7 +217,7 @@ def _describe_source(windows: Windows) -> Source:
         people=segments["user"].nunique(),
         sessions=len(segments[["user", "session"]].drop_duplicates()),
         recordings=len(recordings),
-        sets=len(segments),
+        sets=len(np.unique(number_sets(segments))),
         windows=int(segments["count"].sum()),
         simulated=int(recordings["simulated"].sum()),
         version=__version__,

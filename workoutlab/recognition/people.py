@@ -52,8 +52,12 @@ _DECISIVE: Final = (
 )
 """The code that decides what a network becomes. Which segments there are shows in the plan."""
 
-_FACTS: Final = ("digest", "start", "stop", "count", "rate_hz", "length", "step", "exercise")
-"""Of a segment: which windows it has. A plan's own settings would change with other people's."""
+_FACTS: Final = (
+    *("digest", "start", "stop", "count", "rate_hz", "length", "step"),
+    *("part_start", "part_stop", "exercise"),
+)
+"""Of a segment: which windows it has, and how far filters look beyond them. A plan's own settings
+would change with other people's recordings."""
 _SIZES: Final = ("length_s", "step_s", "rate_hz")
 
 

@@ -22,6 +22,7 @@ from workoutlab.recognition.randomness import make_key
 from workoutlab.recognition.recipe import Inputs, Recipe
 from workoutlab.recognition.results import NotScored
 from workoutlab.recognition.splits import Mask, Protocol, Split, list_singles, split
+from workoutlab.recognition.units import number_sets
 from workoutlab.signals import Windows, compute
 
 __all__ = ["Baseline", "Job", "Score", "list_unsplit", "score", "timed"]
@@ -224,7 +225,8 @@ class _Bench:
         segments = job.windows.segments
         self.job, self.inputs = job, inputs
         self.labels = np.searchsorted(job.classes, segments["exercise"].to_numpy(dtype=str))
-        self.segment = np.repeat(np.arange(len(segments)), segments["count"])
+        self.sets = number_sets(segments)
+        self.segment = np.repeat(self.sets, segments["count"])
         self.targets = self.labels[self.segment]
 
     def make_member(self, split: Split) -> Member:
@@ -256,7 +258,7 @@ class _Bench:
             windows=self._count(self.targets[part], probabilities),
             sets=self._count(self.labels[tested], means),
             train_windows=len(self._find(split.train)),
-            train_sets=int(split.train.sum()),
+            train_sets=len(np.unique(self.sets[split.train])),
             unseen=tuple(self.job.classes[label] for label in unseen),
         )
 

@@ -96,8 +96,8 @@ def windows(  # noqa: PLR0913 - what a plan is, each by its name
         Rate of the common grid. Recordings of another rate, or with times of their own, are
         resampled to it when they are read: linear interpolation between samples sorted by time
         (those of the same time in the order they came, averaged), from the recording's first
-        sample on, held at the ends. Nothing is filtered: a rate far below a recording's own
-        folds what is faster than half of it. None: the rate that all recordings share. ``"own"``:
+        sample on, held at the ends; a preparation says whether what is faster than half a far
+        lower rate is filtered out before. None: the rate that all recordings share. ``"own"``:
         each recording at its own rate; at its median rate to whole Hz, and 1 Hz at least, where it
         has times of its own.
     max_gap
