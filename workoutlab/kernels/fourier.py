@@ -86,11 +86,7 @@ def fill_powers(
     >>> (out[0, :, 0].astype(float) / out[0, 4, 0]).round(3).tolist()
     [0.0, 0.073, 0.0, 0.427, 1.0, 0.427, 0.0, 0.073, 0.0]
     """
-    channels, samples = planes.shape
-    first = (starts[:, None] + samples * np.arange(channels)).ravel()
-    spare = len(out) * WIDTH - len(first)
-    first = np.concatenate([first, first[:1].repeat(spare)])
-    _fill_powers(planes.ravel(), first, length, _roots(padded_length(length)), out)
+    _fill_powers(planes, starts, length, _roots(padded_length(length)), out)
 
 
 def fill_correlations(powers: npt.NDArray[np.float32], out: npt.NDArray[np.float32]) -> None:
@@ -116,14 +112,17 @@ def fill_correlations(powers: npt.NDArray[np.float32], out: npt.NDArray[np.float
 
 
 @compiled()
-def _fill_powers(values, starts, length, roots, out):
-    half = roots.shape[1] // 2
+def _fill_powers(planes, starts, length, roots, out):
+    channels, half = len(planes), roots.shape[1] // 2
+    values, here = planes.reshape(-1), np.empty(WIDTH, np.int64)
     samples = np.zeros(half * WIDTH, np.float32)
     x = np.empty(half * _ROW, np.float32)
     y = np.empty(half * _ROW, np.float32)
     found = np.empty(_ROW, np.float32)
     for group in range(len(out)):
-        here = starts[group * WIDTH : (group + 1) * WIDTH]
+        for lane in range(WIDTH):
+            signal = min(group * WIDTH + lane, len(starts) * channels - 1)
+            here[lane] = starts[signal // channels] + signal % channels * planes.shape[1]
         _lay(values, here, length, samples)
         _standardise(samples, length, found)
         _first_pass(samples, x, half // 4, roots)

@@ -28,8 +28,8 @@ __all__ = ["describe_windows"]
 Floats = npt.NDArray[np.float32]
 Starts = npt.NDArray[np.int64]
 
-_TILE: Final = 512  # windows whose numbers are at hand at once
-_SPECTRAL_BYTES: Final = 2**18  # of spectra, and of autocorrelations, that are
+_TILE: Final = 1024  # windows whose numbers are at hand at once
+_SPECTRAL_BYTES: Final = 2**19  # of spectra, and of autocorrelations, that are
 
 
 def describe_windows(
@@ -210,18 +210,20 @@ def _fill_spectral(
     all_powers = np.empty((groups, bins, WIDTH), np.float32)
     all_lags = np.empty((groups, bins + 1, WIDTH), np.float32)
     of_spectra = len(spectra.FEATURES)
+    flat = out.reshape(len(starts) * channels, -1)
+    in_spectra, in_lags = bool(wanted & _OF_SPECTRA), bool(wanted - _OF_SPECTRA)
+    shape = bool(wanted & _OF_SPECTRA - set(spectra.DOMINANT))
     for first in range(0, len(starts), tile):
         here = starts[first : first + tile]
-        flat = out[first : first + tile].reshape(len(here) * channels, -1)
-        powers = all_powers[: -(-len(flat) // WIDTH)]
+        rows = flat[first * channels : (first + tile) * channels]
+        powers = all_powers[: -(-len(rows) // WIDTH)]
         fourier.fill_powers(planes, here, length, powers)
-        if wanted & _OF_SPECTRA:
-            shape = bool(wanted & _OF_SPECTRA - set(spectra.DOMINANT))
-            spectra.fill_spectra(powers, length, rate_hz, flat[:, :of_spectra], shape=shape)
-        if wanted - _OF_SPECTRA:
+        if in_spectra:
+            spectra.fill_spectra(powers, length, rate_hz, rows[:, :of_spectra], shape=shape)
+        if in_lags:
             lags = all_lags[: len(powers)]
             fourier.fill_correlations(powers, lags)
-            periods.fill_periods(lags, length, rate_hz, flat[:, of_spectra:])
+            periods.fill_periods(lags, length, rate_hz, rows[:, of_spectra:])
 
 
 _OF_SPECTRA: Final = frozenset(item.name for item in spectra.FEATURES)
