@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import filelock
@@ -212,6 +213,77 @@ def test_read__says_what_is_not_there(
         lab.read(*arguments)
 
 
+def test_read__names_what_is_no_number(lab: Lab) -> None:
+    lab.append([make(0)])
+    for call in (lab.recording, lab.read):
+        for row in (1.5, "0", None):
+            with pytest.raises(InputError, match="row: expected a whole number, got"):
+                call(row)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"start: expected a whole number, got 0\.5"):
+        lab.read(0, start=0.5)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="stop: expected a whole number, got '9'"):
+        lab.read(0, stop="9")  # type: ignore[arg-type]
+    with pytest.raises(NotInLabError, match="no recording"):
+        lab.read(10**30)
+
+
+def test_read_many__is_read_for_each(lab: Lab) -> None:
+    batch = [make(0, 10), make(1, 2 * CHUNK + 5), make(2, CHUNK)]
+    lab.append(batch)
+    for row, samples in enumerate(lab.read_many(np.arange(3))):
+        np.testing.assert_array_equal(samples, batch[row].acceleration)
+    rows, starts, stops = [1, 0, 1, 1], [CHUNK - 3, 0, 5, 2 * CHUNK], [CHUNK + 3, 10, 6, None]
+    found = lab.read_many(rows, starts=starts, stops=stops)
+    for row, start, stop, samples in zip(rows, starts, stops, found, strict=True):
+        np.testing.assert_array_equal(samples, batch[row].acceleration[start:stop])
+    assert lab.read_many([]) == []
+
+
+def test_read_many__reads_any_quantity(lab: Lab) -> None:
+    batch = [make(at, 50, irregular=True, angular_velocity=True) for at in range(3)]
+    lab.append(batch)
+    turned, times = lab.read_many(range(3), "angular_velocity"), lab.read_many(range(3), "time")
+    for recording, velocity, time_ns in zip(batch, turned, times, strict=True):
+        np.testing.assert_array_equal(velocity, recording.angular_velocity)
+        np.testing.assert_array_equal(time_ns, recording.time_ns)
+
+
+def test_read_many__by_threads_at_once(lab: Lab) -> None:
+    batch = [make(at, 3000) for at in range(20)]
+    lab.append(batch)
+    with ThreadPoolExecutor(4) as threads:
+        for found in threads.map(lambda _: lab.read_many(range(20)), range(8)):
+            for recording, samples in zip(batch, found, strict=True):
+                np.testing.assert_array_equal(samples, recording.acceleration)
+
+
+def test_read_many__says_what_is_not_there(lab: Lab) -> None:
+    lab.append([make(0), make(1)])
+    with pytest.raises(InputError, match="a start and a stop for each of 2 rows, got 1 and 2"):
+        lab.read_many([0, 1], starts=[0])
+    with pytest.raises(NotInLabError, match="no recording 2"):
+        lab.read_many([0, 2])
+    with pytest.raises(InputError, match="recording 1: expected samples within 0 to 100"):
+        lab.read_many([0, 1], stops=[100, 101])
+
+
+@pytest.mark.parametrize("snapshot", [None, 3])
+def test_at__refuses_what_is_no_text(lab: Lab, snapshot: object) -> None:
+    with pytest.raises(InputError, match="snapshot: expected the id of one, which history"):
+        lab.at(snapshot)  # type: ignore[arg-type]
+
+
+def test_append__refuses_a_message_that_is_no_text(lab: Lab) -> None:
+    with pytest.raises(InputError, match="message: expected text, got 3"):
+        lab.append([make(0)], message=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("url", [None, 3, b"lab"])
+def test_lab__refuses_what_is_no_address(url: object) -> None:
+    with pytest.raises(InputError, match="expected a folder, 'memory://name' or"):
+        Lab(url)  # type: ignore[arg-type]
+
+
 def test_at__reads_the_past(lab: Lab) -> None:
     empty = lab.snapshot
     first = lab.append([make(0)]).snapshot
@@ -414,9 +486,23 @@ def test_export_zarr__opens_without_icechunk(lab: Lab, tmp_path: Path) -> None:
     np.testing.assert_array_equal(root["samples/acceleration"][:1000], recording.acceleration)
 
 
-def test_export_zarr__refuses_a_folder_that_is_not_empty(lab: Lab) -> None:
+def test_export_zarr__refuses_a_folder_that_is_not_empty(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("buy milk")
     with pytest.raises(InputError, match="it is not empty; name a new folder"):
-        lab.export_zarr(lab.url)
+        lab.export_zarr(tmp_path)
+
+
+@pytest.mark.parametrize("inside", [".", "copy", "chunks/copy"])
+def test_export_zarr__refuses_the_folder_of_the_lab(lab: Lab, inside: str) -> None:
+    before = {path.name for path in Path(lab.url).iterdir()}
+    with pytest.raises(InputError, match="it lies in the lab's own folder; name one elsewhere"):
+        lab.export_zarr(Path(lab.url) / inside)
+    assert {path.name for path in Path(lab.url).iterdir()} == before
+
+
+def test_export_zarr__refuses_a_bucket(lab: Lab) -> None:
+    with pytest.raises(InputError, match="expected a folder on this machine; copy it from there"):
+        lab.export_zarr("s3://bucket/copy")
 
 
 def test_lab__says_nothing_on_standard_output(tmp_path: Path) -> None:

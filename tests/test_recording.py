@@ -45,6 +45,14 @@ def recording(**changes: Any) -> Recording:
         ({"angular_velocity": np.zeros((9, 3))}, "expected 10 samples as in acceleration, got 9"),
         ({"sets": [replace(ROW, stop=11)]}, "within the 10 samples"),
         ({"sets": [ROW, ROW]}, "not overlapping"),
+        ({"sets": ["curl"]}, "sets: expected LabelledSet, got 'curl'"),
+        ({"rate_hz": "50"}, "rate_hz: expected a number, got '50'"),
+        ({"rate_hz": 10**400}, "rate_hz: expected a number"),
+        ({"source": 3}, "source: expected text, got 3"),
+        ({"source": "\ud800.csv"}, "source: .* is no Unicode text"),
+        ({"acceleration": [["a", 0, 1]]}, "acceleration: expected numbers, shape"),
+        ({"acceleration": [[0, 0], [0, 0, 1]]}, "acceleration: expected numbers, shape"),
+        ({"acceleration": [[10**400, 0, 1]]}, "acceleration: expected numbers, shape"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
@@ -63,6 +71,14 @@ def test_recording__refuses(changes: dict[str, Any], message: str) -> None:
         ({"weight_kg": float("nan")}, "weight nan kg"),
         ({"weight_kg": -1.0}, "weight -1.0 kg"),
         ({"intensity": 1.5}, "intensity 1.5; expected 0..1"),
+        ({"exercise": "\udfff"}, "set at sample 2: exercise: .* is no Unicode text"),
+        ({"muscle_group": None}, "set at sample 2: muscle_group: expected text, got None"),
+        ({"start": 2.5}, "set 'row': start: expected a whole number, got 2.5"),
+        ({"stop": None}, "stop: expected a whole number, got None"),
+        ({"repetitions": 2**31}, "2147483648 repetitions; expected 0 to 2147483647"),
+        ({"repetitions": float("inf")}, "repetitions: expected a whole number, got inf"),
+        ({"weight_kg": "20"}, "weight_kg: expected a number, got '20'"),
+        ({"weight_kg": 10**400}, "weight_kg: expected a number"),
     ],
 )
 def test_labelled_set__refuses(changes: dict[str, Any], message: str) -> None:

@@ -86,6 +86,24 @@ def test_append__refuses_rows_of_another_form(wrong: dict[str, object]) -> None:
     assert tables.length(group, PEOPLE) == 0
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"user": ["ann", "\ud800"]}, "column user: expected str"),
+        ({"age": [1, 2**40]}, "column age: expected int32"),
+        ({"age": [1, "old"]}, "column age: expected int32"),
+        ({"height": [1.8, "tall"]}, "column height: expected float64"),
+    ],
+)
+def test_append__names_the_column_that_cannot_hold_it(
+    wrong: dict[str, object], message: str
+) -> None:
+    group = _group()
+    with pytest.raises(SchemaError, match=message):
+        tables.append(group, PEOPLE, {**_rows("ann", "bob"), **wrong})
+    assert tables.length(group, PEOPLE) == 0
+
+
 def test_blank__leaves_the_row_out_and_the_numbers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "ROWS_PER_CHUNK", 2)
     group = _group()

@@ -115,7 +115,13 @@ class Lab(View):
         ------
         SnapshotNotFoundError
             If the lab does not hold it.
+        InputError
+            If it is no text.
         """
+        if not isinstance(snapshot, str):
+            raise InputError(
+                f"snapshot: expected the id of one, which history() lists, got {snapshot!r}"
+            )
         view = Lab._pinned(self._address, snapshot, read_only=True)
         view.root()
         return view
@@ -176,8 +182,12 @@ class Lab(View):
         ------
         ReadOnlyLabError
             If this is a view of the past.
+        InputError
+            If something is no recording, or the message no text.
         """
         self._check_writable("append")
+        if message is not None and not isinstance(message, str):
+            raise InputError(f"message: expected text, got {message!r}")
         batch = [recordings] if isinstance(recordings, Recording) else list(recordings)
         for recording in batch:
             if not isinstance(recording, Recording):

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any, Final
 
 import numpy as np
@@ -15,15 +16,8 @@ from workoutlab.schema import UNKNOWN, check_id
 
 __all__ = ["LabelledSet", "Recording"]
 
-_SET_KINDS: Final[dict[str, type]] = {
-    "start": int,
-    "stop": int,
-    "repetitions": int,
-    "weight_kg": float,
-    "body_weight": bool,
-    "intensity": float,
-}
-"""Equal sets must have equal facts, whether they were made of 20, 20.0 or a NumPy number."""
+_MOST: Final = 2**31
+"""Repetitions are stored in 32 bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +52,14 @@ class LabelledSet:
     intensity: float | None = None
 
     def __post_init__(self) -> None:
+        # Equal sets must have equal facts, whether they were made of 20, 20.0 or a NumPy number.
+        for name in ("exercise", "muscle_group"):
+            self._fix(name, _text(getattr(self, name), f"set at sample {self.start}: {name}"))
+        for name in ("start", "stop", "repetitions"):
+            self._fix(name, self._number(name, whole=True))
+        for name in ("weight_kg", "intensity"):
+            self._fix(name, self._number(name))
+        self._fix("body_weight", bool(self.body_weight))
         if not 0 <= self.start < self.stop:
             raise SchemaError(
                 f"set {self.exercise!r}: expected 0 <= start < stop, "
@@ -67,9 +69,9 @@ class LabelledSet:
             raise SchemaError(
                 f"set at samples {self.start}-{self.stop}: the exercise is empty; leave the set out"
             )
-        if self.repetitions is not None and self.repetitions < 0:
+        if self.repetitions is not None and not 0 <= self.repetitions < _MOST:
             raise SchemaError(
-                f"set {self.exercise!r}: {self.repetitions} repetitions; expected >= 0"
+                f"set {self.exercise!r}: {self.repetitions} repetitions; expected 0 to {_MOST - 1}"
             )
         if self.weight_kg is not None and not 0 <= self.weight_kg < np.inf:
             raise SchemaError(
@@ -77,9 +79,15 @@ class LabelledSet:
             )
         if self.intensity is not None and not 0 <= self.intensity <= 1:
             raise SchemaError(f"set {self.exercise!r}: intensity {self.intensity}; expected 0..1")
-        for name, kind in _SET_KINDS.items():
-            if (value := getattr(self, name)) is not None:
-                object.__setattr__(self, name, kind(value))
+
+    def _number(self, name: str, *, whole: bool = False) -> float | None:
+        value = getattr(self, name)
+        if value is None and name not in ("start", "stop"):
+            return None
+        return _number(value, f"set {self.exercise!r}: {name}", whole=whole)
+
+    def _fix(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)  # the dataclass is frozen
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,6 +152,7 @@ class Recording:
         check_id(self.user, "user")
         check_id(self.session, "session")
         check_id(self.device, "device")
+        self._fix("source", _text(self.source, "source"))
         self._fix("acceleration", _vectors(self.acceleration, "acceleration"))
         if self.angular_velocity is not None:
             self._fix("angular_velocity", _vectors(self.angular_velocity, "angular_velocity"))
@@ -154,10 +163,10 @@ class Recording:
                 )
         if (self.rate_hz is None) == (self.time_ns is None):
             raise SchemaError("expected either rate_hz or time_ns: give exactly one of them")
-        if self.rate_hz is not None and not 0 < self.rate_hz < np.inf:
-            raise SchemaError(f"rate_hz: expected a positive number, got {self.rate_hz}")
         if self.rate_hz is not None:
-            self._fix("rate_hz", float(self.rate_hz))
+            self._fix("rate_hz", _number(self.rate_hz, "rate_hz"))
+            if not 0 < self.rate_hz < np.inf:
+                raise SchemaError(f"rate_hz: expected a positive number, got {self.rate_hz}")
         if self.start_ns is not None:
             self._fix("start_ns", int(_times([self.start_ns], "start_ns")[0]))
         self._fix("simulated", bool(self.simulated))
@@ -173,6 +182,8 @@ class Recording:
     def _check_sets(self) -> None:
         previous = 0
         for labelled in self.sets:
+            if not isinstance(labelled, LabelledSet):
+                raise SchemaError(f"sets: expected LabelledSet, got {labelled!r}")
             if labelled.start < previous or labelled.stop > len(self):
                 raise SchemaError(
                     f"set {labelled.exercise!r} at samples {labelled.start}-{labelled.stop}: "
@@ -250,7 +261,10 @@ def _hash(quantity: npt.NDArray[Any]) -> str:
 
 
 def _vectors(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float32]:
-    array = np.ascontiguousarray(values, dtype=np.float32)
+    try:
+        array = np.ascontiguousarray(values, dtype=np.float32)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise SchemaError(f"{what}: expected numbers, shape (sample, 3): {error}") from error
     if array.ndim != 2 or array.shape[1] != 3 or not len(array):
         raise SchemaError(
             f"{what}: expected shape (sample, 3), one sample or more, got {array.shape}"
@@ -267,3 +281,23 @@ def _times(values: npt.ArrayLike, what: str) -> npt.NDArray[np.int64]:
     if not whole or not ((given > -(2**63)) & (given < 2**63)).all():
         raise SchemaError(f"{what}: expected whole ns between 1678 and 2261; convert the times")
     return np.ascontiguousarray(given, dtype=np.int64)
+
+
+def _number(value: Any, what: str, *, whole: bool = False) -> float:
+    try:
+        if isinstance(value, Real) and (not whole or value == int(value)):
+            return int(value) if whole else float(value)
+    except (OverflowError, ValueError):  # of more than float64 holds, or infinite or NaN
+        pass
+    kind = "a whole number" if whole else "a number"
+    raise SchemaError(f"{what}: expected {kind}, got {value!r}")
+
+
+def _text(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise SchemaError(f"{what}: expected text, got {value!r}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise SchemaError(f"{what}: {value!r} is no Unicode text ({error.reason})") from error
+    return value

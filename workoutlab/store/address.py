@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
@@ -55,6 +56,10 @@ class Address:
         InputError
             If it is something else, or an option is not known.
         """
+        if not isinstance(url, str | PathLike):
+            raise InputError(
+                f"lab {url!r}: expected a folder, 'memory://name' or 's3://bucket/prefix'"
+            )
         text = str(url)
         scheme, separator, rest = text.partition("://")
         given = tuple(sorted((options or {}).items()))

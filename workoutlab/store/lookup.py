@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
+from operator import index
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -37,19 +38,26 @@ def place_of(repository: Repository, snapshot: str, row: int) -> Place:
     NotInLabError
         If there is no such row, or it was erased.
     """
-    block, index = divmod(int(row), layout.ROWS_PER_CHUNK)
+    block, inside = divmod(_whole("row", row), layout.ROWS_PER_CHUNK)
     places = _places(repository, snapshot, block) if row >= 0 else ()
-    if index >= len(places):
+    if inside >= len(places):
         raise NotInLabError(
             f"the lab at {repository.address.url} has no recording {row} at snapshot {snapshot}; "
             "table('recordings') lists them by number"
         )
-    offset, length, has_angular_velocity, regular = (int(value) for value in places[index])
+    offset, length, has_angular_velocity, regular = (int(value) for value in places[inside])
     if not length:
         raise NotInLabError(f"recording {row} was erased; table('recordings') lists those left")
     angular_velocity = ("angular_velocity",) if has_angular_velocity else ()
     time = () if regular else ("time",)
     return Place(offset, length, ("acceleration", *angular_velocity, *time))
+
+
+def _whole(name: str, value: object) -> int:
+    try:
+        return index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(f"{name}: expected a whole number, got {value!r}") from None
 
 
 @lru_cache(maxsize=128)
@@ -84,19 +92,20 @@ def read_samples(
             raise NotInLabError(
                 f"recording {row} has no {quantity}; it has {', '.join(place.quantities)}"
             )
-        end = place.length if stop is None else stop
-        if not 0 <= start <= end <= place.length:
+        first, last = _whole("start", start), place.length if stop is None else _whole("stop", stop)
+        if not 0 <= first <= last <= place.length:
             raise InputError(
                 f"recording {row}: expected samples within 0 to {place.length}, "
-                f"got {start} to {end}"
+                f"got {first} to {last}"
             )
-        stretches.append((place.offset + start, end - start))
+        stretches.append((place.offset + first, last - first))
     return ragged.read_many(open_samples(repository.root(snapshot)), quantity, stretches)
 
 
 def read_recording(repository: Repository, snapshot: str, row: int) -> Recording:
     """Read recording `row` and its sets, as it was appended."""
     place_of(repository, snapshot, row)
+    row = index(row)
     root = repository.root(snapshot)
     frame = tables.read(root, RECORDINGS, start=row, stop=row + 1)
     sets = _sets_of(repository, snapshot, row)

@@ -114,12 +114,13 @@ def append(group: zarr.Group, table: Table, rows: Mapping[str, Any]) -> int:
     Raises
     ------
     SchemaError
-        If a column is missing, unknown here, or of another length than the others.
+        If a column is missing, unknown here, of another length than the others, or cannot hold
+        what it was given.
     """
     _check_rows(table, rows)
     home = open_table(group, table.name)
     first = _length(home, table)
-    encoded = {name: _encode(rows[name], column) for name, column in table.columns.items()}
+    encoded = {name: _encode(rows[name], column, name) for name, column in table.columns.items()}
     if added := len(next(iter(encoded.values()))):
         append_arrays(home, encoded)
         _check_lengths(home, table, list(encoded), expected=first + added)
@@ -138,12 +139,13 @@ def _check_rows(table: Table, rows: Mapping[str, Any]) -> None:
         raise SchemaError(f"table {table.name}: expected columns of one length, got {lengths}")
 
 
-def _encode(entries: Any, column: Column) -> npt.NDArray[Any]:
-    if column.dtype == "str":
-        return np.asarray(entries, dtype=_TEXT)
+def _encode(entries: Any, column: Column, name: str) -> npt.NDArray[Any]:
     if not isinstance(entries, np.ndarray) and column.unknown is not None:
         entries = [column.unknown if entry is None else entry for entry in entries]
-    return np.asarray(entries, dtype=column.dtype)
+    try:
+        return np.asarray(entries, dtype=_TEXT if column.dtype == "str" else column.dtype)
+    except (OverflowError, TypeError, ValueError) as error:  # text that is no Unicode, too
+        raise SchemaError(f"column {name}: expected {column.dtype}, {error}") from error
 
 
 def values(

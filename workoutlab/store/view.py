@@ -103,6 +103,8 @@ class View:
 
         Raises
         ------
+        InputError
+            If `row` is no whole number.
         NotInLabError
             If there is no such row, or it was erased.
         DamagedLabError
@@ -231,9 +233,18 @@ class View:
         Raises
         ------
         InputError
-            If there is something at `path`.
+            If there is something at `path`, it is no folder of this machine, or within the lab.
         """
+        if "://" in str(path):
+            raise InputError(
+                f"export to {path}: expected a folder on this machine; copy it from there"
+            )
         target = Path(path).expanduser().absolute()
+        folder = self._repository.folder
+        if folder is not None and target.resolve().is_relative_to(folder.resolve()):
+            raise InputError(
+                f"export to {target}: it lies in the lab's own folder; name one elsewhere"
+            )
         with self._looking():
             export.export_zarr(self.root(), target)
         return target
