@@ -158,6 +158,15 @@ def test_features__refuse_blocks_of_nothing(plan, block_bytes):
         features(plan, block_bytes=block_bytes)
 
 
+def test_features__give_each_length_and_rate_its_own_windows(lab):
+    plan = windows(lab, length=[2, 4], step=1, rate_hz="own")
+    dataset = features(plan, block_bytes=50_000)
+    check_values(dataset, plan, compute(plan, Statistics()))
+    assert set(dataset["length_s"].values) == {2.0, 4.0}
+    assert dataset.attrs["rate_hz"] == "own"
+    assert json.loads(dataset.attrs["length_s"]) == [2.0, 4.0]
+
+
 def test_features__refuse_windows_that_become_different_numbers(lab):
     with pytest.raises(InputError, match="windows of 100, 200 samples become different numbers"):
         features(windows(lab, length=[2, 4], rate_hz=50), RawWindows())
