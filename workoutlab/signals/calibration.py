@@ -10,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from workoutlab import cluster
+from workoutlab.cluster import progress as show_progress
+from workoutlab.cluster import run_tasks
 from workoutlab.errors import InputError, SchemaError
 from workoutlab.lab import Lab
 from workoutlab.recording import Recording
 from workoutlab.schema import AXES, check_number
 from workoutlab.signals.choice import Filters
 from workoutlab.signals.sphere import covers_sphere, find_still, fit_sphere, sphere_error
-from workoutlab.signals.tracks import Track, choose_tracks, find_order, list_tracks, read_pieces
+from workoutlab.signals.tracks import Track, choose_tracks, list_tracks, split_pieces
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -235,7 +236,7 @@ def calibrate(  # noqa: PLR0913 - each by its name
     groups = recordings.groupby(list(_POOLS[pooled_by]), sort=False)
     items = (_Pool(list_tracks(home, each), rules) for _, each in groups)
     rows: list[dict[str, Any]] = []
-    with cluster.progress("calibrations", groups.ngroups, show=progress) as report:
+    with show_progress("calibrations", groups.ngroups, show=progress) as report:
         for done, row in enumerate(_run(items), start=1):
             rows += row
             report(done)
@@ -251,7 +252,7 @@ def _run(items: Iterable[_Pool]) -> Iterator[list[dict[str, Any]]]:
             pools[position] = pool
             yield pool
 
-    for position, outcome in cluster.run_tasks(_calibrate_pool, note()):
+    for position, outcome in run_tasks(_calibrate_pool, note()):
         pool = pools.pop(position)
         if isinstance(outcome, Exception):
             status = f"not read: {type(outcome).__name__}: {outcome}"
@@ -280,11 +281,14 @@ def _read_still(track: Track, rules: _Rules) -> Doubles:
     if not np.isfinite(track.rate_hz):  # a single sample
         return np.empty((0, 3))
     length = max(2, round(rules.still_s * track.rate_hz))
-    order = find_order(track)
+    clock = track.clock()
+    order = None if clock is None else clock[0]
     edges = np.arange(0, track.samples + 1, length)
-    pieces = read_pieces(track, edges, None if order is None else order[0])
-    still = [find_still(samples, length, rules.max_sd_g) for *_, samples in pieces]
-    return np.concatenate([np.empty((0, 3)), *still])
+    found = [np.empty((0, 3))]
+    for first, last in split_pieces(edges):
+        samples = track.read(int(edges[first]), int(edges[last]), order)
+        found.append(find_still(samples, length, rules.max_sd_g))
+    return np.concatenate(found)
 
 
 def _fit(points: Doubles, rules: _Rules) -> _Fit:

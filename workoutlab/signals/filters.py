@@ -170,7 +170,7 @@ def design_taps(factor: int) -> Doubles:
     """Return the weights of the low-pass before one sample of every `factor` is kept.
 
     A sinc under a Kaiser window, 40 points of the coarse grid long: flat to 0.1 % up to 0.79
-    of half the coarse rate, -6 dB at 0.9, and at least 60 dB down from 0.991 on.
+    of half the coarse rate, -6 dB at 0.9, and at least 59 dB down from 0.99 on.
 
     Examples
     --------

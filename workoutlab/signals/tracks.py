@@ -1,7 +1,6 @@
 """A recording's own samples in the order of their times, read piece by piece."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +16,17 @@ if TYPE_CHECKING:
 
     from workoutlab.signals.held import Home
 
-__all__ = ["Track", "choose_tracks", "find_order", "list_tracks", "read_pieces"]
+__all__ = ["Track", "choose_tracks", "list_tracks", "split_pieces"]
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 _PIECE: Final = 2**20
 """About how many samples are read at a time: 12 MB."""
-_COLUMNS: Final = ("digest", "user", "session", "device", "rate_hz", "regular", "samples")
-_CLOCK: Final = ("duration_s", "longest_gap_s")
+_COLUMNS: Final = (
+    *("digest", "user", "session", "device", "simulated"),
+    *("rate_hz", "regular", "samples", "duration_s"),
+)
 
 
 class Track(NamedTuple):
@@ -37,6 +38,30 @@ class Track(NamedTuple):
     rate_hz: float
     regular: bool
     samples: int
+    duration_s: float
+
+    def clock(self) -> tuple[Integers, Integers] | None:
+        """Return the order of an irregular recording's samples, and their times in that order.
+
+        Times are in ns from the recording's first sample on, as it came. None where the rate is
+        regular.
+        """
+        if self.regular:
+            return None
+        clock = self.lab.read(self.recording, "time")
+        order = np.argsort(clock, kind="stable")
+        return order, clock[order] - clock[0]
+
+    def read(self, start: int, stop: int, order: Integers | None) -> Floats:
+        """Read samples `start` to `stop` (out) in the order of their times; shape (sample, 3)."""
+        samples: Floats
+        if order is None or start == stop:
+            samples = self.lab.read(self.recording, "acceleration", start, stop)
+            return samples
+        chosen = order[start:stop]  # clocks step back a little at most, so that these lie together
+        lowest = int(chosen.min())
+        samples = self.lab.read(self.recording, "acceleration", lowest, int(chosen.max()) + 1)
+        return samples[chosen - lowest]
 
 
 def choose_tracks(
@@ -52,12 +77,12 @@ def choose_tracks(
         If the source is no lab and holds something else than recordings.
     """
     home: Home = source.at(source.snapshot) if isinstance(source, Lab) else hold(source)
-    return home, choose_recordings(home.table("recordings", (*_COLUMNS, *_CLOCK)), filters)
+    return home, choose_recordings(home.table("recordings", _COLUMNS), filters)
 
 
 def list_tracks(home: "Home", recordings: pd.DataFrame) -> list[Track]:
     """Return a track for each row; of recordings in memory, each holds its own alone."""
-    columns = recordings[["digest", "rate_hz", "regular", "samples"]]
+    columns = recordings[list(Track._fields[2:])]
     tracks = []
     for row, *facts in columns.itertuples(name=None):
         alone = home.only(np.array([row])) if isinstance(home, Held) else home
@@ -65,48 +90,28 @@ def list_tracks(home: "Home", recordings: pd.DataFrame) -> list[Track]:
     return tracks
 
 
-def find_order(track: Track) -> tuple[Integers, Integers] | None:
-    """Return the order of an irregular recording's samples, and their times in ns in that order.
-
-    Times are from the recording's first sample on, as it came; None where the rate is regular.
-    """
-    if track.regular:
-        return None
-    clock = track.lab.read(track.recording, "time")
-    order = np.argsort(clock, kind="stable")
-    return order, clock[order] - clock[0]
-
-
-def read_pieces(track: Track, edges: Integers, order: Integers | None) -> Iterator[tuple[Any, ...]]:
-    """Read a recording in pieces of about a million samples, in the order of their times.
+def split_pieces(edges: Integers) -> list[tuple[int, int]]:
+    """Split runs between edges into pieces of about a million samples.
 
     Parameters
     ----------
-    track
-        The recording.
     edges
-        Increasing positions in that order; pieces begin and end at some of them.
-    order
-        Of the samples, or None for that in which they came.
+        Increasing positions of samples.
 
-    Yields
-    ------
-    first, last, samples
-        Positions in `edges`, and samples from the one edge to the other (out), shape (sample, 3).
+    Returns
+    -------
+    list
+        First and last place (which the next piece begins with) in `edges` of every piece.
+
+    Examples
+    --------
+    >>> split_pieces(np.array([0, 400_000, 800_000, 1_200_000]))
+    [(0, 2), (2, 3)]
     """
-    first = 0
+    pieces, first = [], 0
     while first < len(edges) - 1:
         reach = int(np.searchsorted(edges, edges[first] + _PIECE, side="right")) - 1
         last = max(first + 1, reach)
-        yield first, last, _read(track, int(edges[first]), int(edges[last]), order)
+        pieces.append((first, last))
         first = last
-
-
-def _read(track: Track, start: int, stop: int, order: Integers | None) -> Floats:
-    if order is None or start == stop:
-        samples: Floats = track.lab.read(track.recording, "acceleration", start, stop)
-        return samples
-    chosen = order[start:stop]  # clocks step back a little at most, so that these lie together
-    lowest = int(chosen.min())
-    samples = track.lab.read(track.recording, "acceleration", lowest, int(chosen.max()) + 1)
-    return samples[chosen - lowest]
+    return pieces
