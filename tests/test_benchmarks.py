@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.__main__ import NAMES, main, workloads
+from tests.benchmarks.features import measure_costs
 from tests.benchmarks.harness import Contender, Work, Workload, measure
+from workoutlab.kernels.catalogue import CATALOGUE
 
 
 def make_quick(full: bool, folder: Path) -> Work:
@@ -90,6 +92,12 @@ def test_benchmark__runs_small(name: str) -> None:
         assert figure["seconds"] > 0
         assert figure["throughput"] > 0
         assert figure["peak_rss_mb"] > 0
+
+
+def test_measure_costs__tells_the_cost_of_every_feature_and_of_all() -> None:
+    costs = measure_costs(minutes=1, rounds=1)
+    assert [cost["name"] for cost in costs] == [*(each.name for each in CATALOGUE), "all"]
+    assert all(float(cost["measured_ns"]) > 0 for cost in costs)
 
 
 def test_main__unknown_benchmark(capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--full", action="store_true", help="full size, not the small one of CI")
-    parser.add_argument("--peers", action="store_true", help="other toolkits too (extra 'bench')")
+    parser.add_argument("--peers", action="store_true", help="other toolkits too (extra 'peers')")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")
     chosen = parser.parse_args(arguments)
     figures: list[Figure] = []

@@ -1,208 +1,226 @@
-"""Statistics of windows: the lab's lazy features against NumPy and SciPy, tsfresh and TSFEL.
+"""Features of windows: our lazy features against NumPy and SciPy, a kernel, and toolkits.
 
-Windows of 8 s every 1 s, three axes at 50 Hz. NumPy and SciPy compute the same statistics of each
-axis, vectorised over all windows. The toolkits compute their own nearest equivalents of twelve of
-them (mean, sd, rms, skewness, kurtosis, mean crossings, mean absolute change, min, max, median,
-quartiles, spectral entropy or its nearest) on fewer windows; figures are per window.
+The yardstick: 14 features of x, y and z, windows of 4 s every 1 s at 100 Hz in float32, in two
+threads or processes where a contender can use two. Toolkits compute their own nearest of each, on
+fewer windows; figures are per window. A second workload is our whole catalogue.
+
+``python -m tests.benchmarks.features`` prints what each feature costs by itself, and all of them.
 """
 
-import os
-import warnings
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tests.benchmarks import contenders
+from tests.benchmarks.byhand import describe_by_hand
+from tests.benchmarks.contenders import LENGTH, NAMES, RATE_HZ, STEP, Floats, cut
 from tests.benchmarks.harness import Contender, Work, Workload
-from workoutlab import Lab, LabelledSet, Recording, features, windows
+from workoutlab import Recording, features, windows
+from workoutlab.kernels.catalogue import CATALOGUE
+from workoutlab.kernels.statistics import describe_windows
 
-__all__ = ["WORKLOADS"]
+__all__ = ["WORKLOADS", "measure_costs"]
 
-RATE_HZ = 50
-LENGTH, STEP = 400, 50
-MINUTES = 20
-BATCH = 100
+BATCH = 48
+"""Windows that a thread of the vectorised contenders works on at a time: fastest of 8 to 128."""
 
 
-def signals(count: int) -> list[npt.NDArray[np.float32]]:
-    """Make sessions of 20 minutes: shape (sample, 3) each, in g."""
+def signals(count: int, minutes: int) -> list[Floats]:
+    """Make sessions: shape (sample, 3) each, in g."""
     generator = np.random.default_rng(3)
-    samples = MINUTES * 60 * RATE_HZ
+    samples = minutes * 60 * RATE_HZ
     time_s = np.arange(samples) / RATE_HZ
     made = []
     for _ in range(count):
         period_s = generator.uniform(1.5, 4)
         swing = np.sin(2 * np.pi * time_s / period_s)[:, None] * generator.uniform(0.2, 1, 3)
-        made.append((swing + generator.normal(0, 0.05, (samples, 3))).astype(np.float32))
+        noise = generator.normal(0, 0.05, (samples, 3))
+        made.append((generator.normal(0, 0.6, 3) + swing + noise).astype(np.float32))
     return made
 
 
-def cut(signal: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return all windows of a session, shape (window, axis, sample)."""
-    view = np.lib.stride_tricks.sliding_window_view(signal, LENGTH, axis=0)
-    return np.ascontiguousarray(view[::STEP])
+def workload(full: bool) -> list[Floats]:
+    """Make what the contenders that are not toolkits describe: 76,000 windows at full size."""
+    return signals(64, 20) if full else signals(4, 2)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Some features of x, y and z, as inputs."""
+
+    chosen: tuple[str, ...]
+    channels: tuple[str, ...] = ("x", "y", "z")
+
+    def names(self, length: int) -> tuple[str, ...]:  # noqa: ARG002 - as for other inputs
+        each = (f"{channel}_{name}" for channel in self.channels for name in self._of("channel"))
+        return (*each, *self._of("axes"))
+
+    def units(self, length: int) -> tuple[str, ...]:
+        return ("",) * len(self.names(length))
+
+    def settings(self) -> dict[str, object]:
+        return {"inputs": "chosen", "names": list(self.chosen)}
+
+    def compute(
+        self, planes: Floats, starts: npt.NDArray[np.int64], length: int, rate_hz: float
+    ) -> Floats:
+        return describe_windows(planes, starts, length, rate_hz, self.chosen)
+
+    def _of(self, what: str) -> list[str]:
+        of = {each.name: each.of for each in CATALOGUE}
+        return [name for name in self.chosen if of[name] == what]
+
+
+def describe_lazily(
+    sessions: Sequence[Floats], names: Sequence[str]
+) -> tuple[int, Callable[[], Floats]]:
+    """Plan our features; return the number of windows and what computes them."""
+    recordings = [
+        Recording(user=f"u{number:03}", session="1", acceleration=signal, rate_hz=RATE_HZ)
+        for number, signal in enumerate(sessions)
+    ]
+    plan = windows(recordings, length="4s", step="1s", within="recordings")
+    lazy = features(plan, Chosen(tuple(names)))["features"]
+    return len(plan), lambda: lazy.compute(scheduler="threads", num_workers=2).values
 
 
 def prepare_ours(full: bool, folder: Path) -> Work:
-    lab = Lab(f"memory://benchmark-{uuid4().hex}")
-    whole = MINUTES * 60 * RATE_HZ
-    for number, signal in enumerate(signals(64 if full else 4)):
-        labelled = [LabelledSet(start=0, stop=whole, exercise="turn")]
-        lab.append(
-            [
-                Recording(
-                    user=f"u{number}",
-                    session="1",
-                    acceleration=signal,
-                    rate_hz=RATE_HZ,
-                    sets=labelled,
-                )
-            ]
-        )
-    plan = windows(lab, length="8s", step="1s", trim=0)
+    sessions = workload(full)
+    count, compute = describe_lazily(sessions, NAMES)
 
     def work() -> float:
-        values = features(plan)["features"].compute(scheduler="threads", num_workers=2)
-        assert values.shape[0] == len(plan)
-        return len(plan)
+        assert len(compute()) == count
+        return count
 
+    some = contenders.in_two_threads(contenders.describe_by_numpy, sessions[:2], BATCH)
+    compare(compute(), some)
     return work
 
 
-def describe(chunk: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Compute the statistics of many windows at once; chunk of shape (window, axis, sample)."""
-    from scipy import fft
-
-    mean = chunk.mean(-1)
-    centred = chunk - mean[..., None]
-    square = centred * centred
-    variance = square.mean(-1)
-    ordered = np.sort(chunk, axis=-1)
-    quarter = chunk.shape[-1] // 4
-    size = fft.next_fast_len(2 * chunk.shape[-1], real=True)
-    transformed = fft.rfft(centred, size, axis=-1)
-    spectrum = transformed.real**2 + transformed.imag**2
-    autocorrelation = fft.irfft(spectrum, size, axis=-1)[..., : chunk.shape[-1]]
-    power = spectrum[..., 2:]
-    share = power / power.sum(-1, keepdims=True)
-    return np.stack(
-        [
-            mean,
-            np.sqrt(variance),
-            np.sqrt(variance + mean**2),
-            (square * centred).mean(-1) / variance**1.5,
-            (square * square).mean(-1) / variance**2 - 3,
-            (np.diff(np.signbit(centred), axis=-1) != 0).mean(-1),
-            np.abs(np.diff(chunk, axis=-1)).mean(-1),
-            ordered[..., 0],
-            ordered[..., -1],
-            ordered[..., 2 * quarter],
-            ordered[..., 3 * quarter] - ordered[..., quarter],
-            power.argmax(-1),
-            power.max(-1),
-            -(share * np.log(share)).sum(-1),
-            autocorrelation[..., 25:300].argmax(-1),
-            autocorrelation[..., 25:300].max(-1) / autocorrelation[..., 0],
-        ],
-        axis=-1,
-    )
-
-
-def prepare_numpy(full: bool, folder: Path) -> Work:
-    sessions = signals(64 if full else 4)
+def prepare_catalogue(full: bool, folder: Path) -> Work:
+    names = [each.name for each in CATALOGUE]
+    count, compute = describe_lazily(workload(full), names)
 
     def work() -> float:
-        total = 0
-        for signal in sessions:
-            magnitude = np.sqrt((signal**2).sum(-1, keepdims=True))
-            chunk = cut(np.concatenate([signal, magnitude], axis=1))
-            for first in range(0, len(chunk), BATCH):  # what stays in cache is faster
-                total += len(describe(chunk[first : first + BATCH]))
-        return total
-
-    return work
-
-
-def prepare_tsfresh(full: bool, folder: Path) -> Work:
-    import pandas as pd
-    from tsfresh import extract_features
-
-    chunk = cut(signals(1)[0])[: 200 if full else 20]
-    count = len(chunk)
-    frame = pd.DataFrame(
-        {
-            "id": np.repeat(np.arange(count), LENGTH),
-            "time": np.tile(np.arange(LENGTH), count),
-            **{axis: chunk[:, i].reshape(-1) for i, axis in enumerate("xyz")},
-        }
-    )
-    frame["magnitude"] = np.sqrt((frame[["x", "y", "z"]] ** 2).sum(axis=1))
-    plain = ("mean", "standard_deviation", "root_mean_square", "skewness", "kurtosis", "minimum")
-    settings = {
-        **dict.fromkeys((*plain, "maximum", "median", "mean_abs_change")),
-        "number_crossing_m": [{"m": 0}],
-        "quantile": [{"q": 0.25}, {"q": 0.75}],
-        "fourier_entropy": [{"bins": 100}],
-        "autocorrelation": [{"lag": 100}],
-    }
-
-    def work() -> float:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            result = extract_features(
-                frame,
-                column_id="id",
-                column_sort="time",
-                default_fc_parameters=settings,
-                n_jobs=os.cpu_count() or 1,
-                disable_progressbar=True,
-            )
-        assert len(result) == count
+        assert len(compute()) == count
         return count
 
     return work
 
 
-def prepare_tsfel(full: bool, folder: Path) -> Work:
-    import tsfel
+def compare(ours: Floats, theirs: Sequence[Floats]) -> None:
+    """Assert that the first windows are the same; a tie may fall either way in one of 1,000."""
+    expected = np.concatenate(theirs)
+    came = ours[: len(expected)].reshape(expected.shape)
+    alike = np.isclose(came, expected, rtol=1e-3, atol=1e-3)
+    assert alike.mean(axis=(0, 1)).min() > 0.999, dict(
+        zip(NAMES, alike.mean(axis=(0, 1)), strict=True)
+    )
 
-    chunk = cut(signals(1)[0])[: 50 if full else 5]
-    four = np.concatenate([chunk, np.sqrt((chunk**2).sum(1, keepdims=True))], axis=1)
-    stacked = [window.T for window in four]
-    wanted = {
-        *("Mean", "Standard deviation", "Root mean square", "Skewness", "Kurtosis", "Min", "Max"),
-        *("Median", "Interquartile range", "Zero crossing rate", "Mean absolute diff"),
-        *("Fundamental frequency", "Spectral entropy", "Autocorrelation"),
-    }
-    everything = tsfel.get_features_by_domain()
-    settings = {
-        domain: {name: entry for name, entry in entries.items() if name in wanted}
-        for domain, entries in everything.items()
-    }
-    settings = {domain: entries for domain, entries in settings.items() if entries}
+
+def prepare_vectorised(describe: contenders.Describe, full: bool, folder: Path) -> Work:
+    sessions = workload(full)
 
     def work() -> float:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for window in stacked:
-                tsfel.time_series_features_extractor(settings, window, fs=RATE_HZ, verbose=0)
-        return len(stacked)
+        return sum(map(len, contenders.in_two_threads(describe, sessions, BATCH)))
+
+    alone = contenders.in_two_threads(describe, sessions[:1], BATCH)
+    by_numpy = contenders.in_two_threads(contenders.describe_by_numpy, sessions[:1], BATCH)
+    compare(np.concatenate(alone), by_numpy)
+    return work
+
+
+def prepare_toolkit(
+    run: Callable[[Sequence[Floats]], Any], minutes: int, full: bool, folder: Path
+) -> Work:
+    sessions = signals(2, minutes if full else 1)
+    count = sum(len(cut(signal)) for signal in sessions)
+
+    def work() -> float:
+        run(sessions)
+        return count
 
     return work
 
 
-WORKLOADS = (
-    Workload(
+def toolkit(
+    name: str, package: str, run: Callable[[Sequence[Floats]], Any], minutes: int
+) -> Contender:
+    return Contender(name, partial(version, package), partial(prepare_toolkit, run, minutes))
+
+
+def contest() -> Workload:
+    plain = partial(contenders.run_tsflex, vectorised=False)
+    vectorised = partial(contenders.run_tsflex, vectorised=True)
+    ours, scipy = partial(version, "workoutlab"), partial(version, "scipy")
+    by_numpy = partial(prepare_vectorised, contenders.describe_by_numpy)
+    by_hand = partial(prepare_vectorised, describe_by_hand)
+    return Workload(
         "features",
         "window",
         (
-            Contender("workoutlab", partial(version, "workoutlab"), prepare_ours, peer=False),
-            Contender("numpy+scipy", partial(version, "scipy"), prepare_numpy, peer=False),
-            Contender("tsfresh", partial(version, "tsfresh"), prepare_tsfresh),
-            Contender("TSFEL", partial(version, "tsfel"), prepare_tsfel),
+            Contender("workoutlab", ours, prepare_ours, peer=False),
+            Contender("numpy+scipy", scipy, by_numpy, peer=False),
+            Contender("numba+scipy", partial(version, "numba"), by_hand, peer=False),
+            toolkit("skdh", "scikit-digital-health", contenders.run_skdh, 20),
+            toolkit("tsflex", "tsflex", plain, 10),
+            toolkit("tsflex of numpy+scipy", "tsflex", vectorised, 20),
+            toolkit("tsfresh", "tsfresh", contenders.run_tsfresh, 5),
+            toolkit("TSFEL", "tsfel", contenders.run_tsfel, 5),
         ),
+    )
+
+
+WORKLOADS = (
+    contest(),
+    Workload(
+        "whole catalogue",
+        "window",
+        (Contender("workoutlab", partial(version, "workoutlab"), prepare_catalogue, peer=False),),
     ),
 )
+
+
+def measure_costs(minutes: int = 2, rounds: int = 9) -> list[dict[str, str | float]]:
+    """Measure what each feature costs alone, on one core, and what all cost together.
+
+    Returns
+    -------
+    list
+        ``name``, ``of``, ``stated_ns`` and ``measured_ns`` for a window (and a channel, where it
+        is of a channel); last the whole catalogue, for a window and channel.
+    """
+    planes = np.ascontiguousarray(signals(1, minutes)[0].T)
+    starts = np.arange(0, planes.shape[1] - LENGTH + 1, STEP)
+
+    def time_ns(names: Sequence[str]) -> float:
+        describe_windows(planes, starts, LENGTH, RATE_HZ, tuple(names))
+        took = []
+        for _ in range(rounds):
+            began = time.perf_counter_ns()
+            describe_windows(planes, starts, LENGTH, RATE_HZ, tuple(names))
+            took.append(time.perf_counter_ns() - began)
+        return float(np.median(took)) / len(starts)
+
+    costs: list[dict[str, str | float]] = []
+    for each in CATALOGUE:
+        measured = time_ns([each.name]) / (3 if each.of == "channel" else 1)
+        stated = {"name": each.name, "of": each.of, "stated_ns": each.cost_ns}
+        costs.append({**stated, "measured_ns": round(measured)})
+    everything = time_ns([each.name for each in CATALOGUE]) / 3
+    costs.append({"name": "all", "of": "channel", "measured_ns": round(everything)})
+    return costs
+
+
+if __name__ == "__main__":
+    for cost in measure_costs():
+        sys.stdout.write(json.dumps(cost) + "\n")
