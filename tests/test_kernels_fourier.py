@@ -18,7 +18,7 @@ def correlations_of(powers, count):
     return out.transpose(0, 2, 1).reshape(-1, out.shape[1])[:count, :-1]
 
 
-LENGTHS = (2, 3, 4, 5, 8, 15, 16, 17, 25, 40, 64, 100, 125, 333, 400, 500, 1000)
+LENGTHS = (2, 3, 4, 5, 8, 15, 16, 17, 25, 40, 64, 100, 125, 333, 400, 500, 1000, 3000)
 
 
 @pytest.mark.parametrize("length", LENGTHS)

@@ -124,8 +124,8 @@ def _fill_apart(values, starts, length, deviation, out):
     for first in range(0, len(starts), WIDTH):
         for lane in range(WIDTH):
             here[lane] = starts[min(first + lane, len(starts) - 1)]
-        _lay(values, here, 0, half, rows, 0)
-        _lay(values, here, half, length - half, rows, second)
+        for start, count, place in ((0, half, 0), (half, length - half, second)):
+            _lay(values, here, start, count, rows, place)
         _find(rows, (0, half), (second, length - half), scratch, deviation, found)
         for lane in range(min(WIDTH, len(starts) - first)):
             signal = first + lane
@@ -183,7 +183,7 @@ def _merge_neighbours(rings, time, blocks, block):
         right = _ring_place(size, time, block) * WIDTH
         both = _ring_place(2 * size, time, block) * WIDTH
         count = size * block
-        _merge_into(rings, (left, count), (right, count), rings, both)
+        _merge(rings, (left, count), (right, count), rings, both)
         end = count * WIDTH
         store(rings, both + 2 * end, load(rings, left + end) + load(rings, right + end))
         size *= 2
@@ -216,7 +216,9 @@ def _sort(rows, place, count):
     size = 1
     while size < count:
         for i in range(whole if size < WIDTH else 0, count - size, 2 * size):
-            _merge(rows, place + i * WIDTH, size, min(size, count - i - size))
+            here = place + i * WIDTH
+            other = here + size * WIDTH, min(size, count - i - size)
+            _merge(rows, (here, size), other, rows, here)
         size *= 2
 
 
@@ -228,17 +230,8 @@ def _exchange(rows, here, there):
 
 
 @compiled()
-def _merge(rows, place, left, right):
-    """Merge two sorted runs, one behind the other."""
-    middle = place + left * WIDTH
-    for i in range(0, min(left, right) * WIDTH, WIDTH):
-        _exchange(rows, middle - WIDTH - i, middle + i)
-    _clean(rows, middle, left, right)
-
-
-@compiled()
-def _merge_into(rows, one, other, target, place):
-    """Merge two sorted runs, each a place and a number of rows, to another place."""
+def _merge(rows, one, other, target, place):
+    """Merge two sorted runs, each a place and a number of rows, to another place or in place."""
     (one, left), (other, right) = one, other
     both, middle = min(left, right), place + left * WIDTH
     for i in range(left):
@@ -325,7 +318,7 @@ def _find(rows, one, other, scratch, deviation, found):
     finite = load(rows, one[0] + one[1] * WIDTH)
     store(found, row, finite + load(rows, other[0] + other[1] * WIDTH))
     if deviation:
-        _merge_into(rows, one, other, scratch, 0)
+        _merge(rows, one, other, scratch, 0)
         _find_deviation(scratch, count, found)
 
 

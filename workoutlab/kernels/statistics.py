@@ -82,6 +82,7 @@ def describe_windows(
     planes = np.ascontiguousarray(planes, dtype=np.float32)
     starts = np.ascontiguousarray(starts, dtype=np.int64)
     check_windows(planes, starts, length)
+    rate_hz = float(rate_hz)  # of a whole number, all would be compiled once more
     chosen = _choose(names)
     each = [item.name for item in chosen if item.of == "channel"]
     across = [item.name for item in chosen if item.of == "axes"]
