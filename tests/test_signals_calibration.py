@@ -213,7 +213,7 @@ def test_calibration__is_applied_to_the_recordings_that_it_knows():
     np.testing.assert_array_equal(one[~mine], two[~mine])
     row = found.frame.iloc[0]
     np.testing.assert_allclose(
-        one[mine][:, :400], (two[mine][:, :400] + row["offset_x"]) * row["gain_x"], rtol=1e-5
+        one[mine][:, :400], (two[mine][:, :400] + row["offset_x"]) * row["gain_x"], atol=1e-6
     )
 
 

@@ -94,8 +94,10 @@ def _thin_out(phases, taps, out):
                     block[i] += tap * here[i]
 
 
-def thin_out(samples: Doubles, taps: Doubles, factor: int) -> npt.NDArray[np.float32]:
-    """Smooth with a filter of finite length, and keep one sample of every `factor`.
+def thin_out(
+    samples: Doubles | npt.NDArray[np.float32], taps: Doubles, factor: int
+) -> npt.NDArray[np.float32]:
+    """Smooth with a filter of finite length, and keep one sample of every `factor`, in float32.
 
     Parameters
     ----------
@@ -128,10 +130,10 @@ def thin_out(samples: Doubles, taps: Doubles, factor: int) -> npt.NDArray[np.flo
         )
     count = 1 + (len(samples) - len(taps)) // factor
     rows = -(-len(samples) // factor)
-    phases = np.zeros((factor, samples.shape[1], rows))
+    phases = np.zeros((factor, samples.shape[1], rows), np.float32)
     for phase in range(factor):
         part = samples[phase::factor]
         phases[phase, :, : len(part)] = part.T
-    out = np.zeros((samples.shape[1], count))
-    _thin_out(phases, taps, out)
-    return np.ascontiguousarray(out.T, dtype=np.float32)
+    out = np.zeros((samples.shape[1], count), np.float32)
+    _thin_out(phases, taps.astype(np.float32), out)
+    return np.ascontiguousarray(out.T)

@@ -108,6 +108,10 @@ class Calibration:
         return type(self).__name__, self.digest
 
     @cached_property
+    def _places(self) -> pd.Index:
+        return pd.Index(self.frame["digest"].to_numpy(dtype=object))
+
+    @cached_property
     def _corrections(self) -> dict[str, tuple[Doubles, Doubles]]:
         kept = self.frame[self.frame["status"] == "calibrated"]
         offsets = kept[list(_OFFSETS)].to_numpy(np.float64)
@@ -134,12 +138,16 @@ class Calibration:
         found = self._corrections.get(digest)
         if found is None:
             return samples
-        return ((samples + found[0]) * found[1]).astype(np.float32)
+        corrected = np.empty_like(samples)
+        for axis, (offset, gain) in enumerate(np.stack(found, axis=1, dtype=np.float32)):
+            np.add(samples[:, axis], offset, out=corrected[:, axis])
+            corrected[:, axis] *= gain
+        return corrected
 
     def only(self, digests: npt.ArrayLike) -> "Calibration":
         """Return the same calibration, of the same digest, with the rows of some recordings."""
-        kept = self.frame["digest"].isin(np.unique(np.asarray(digests)))
-        return Calibration(self.frame[kept], self.digest)
+        place = self._places.get_indexer(pd.unique(np.asarray(digests, dtype=object)))
+        return Calibration(self.frame.iloc[np.sort(place[place >= 0])], self.digest)
 
 
 class _Rules(NamedTuple):
