@@ -11,7 +11,7 @@ from workoutlab.errors import InputError
 from workoutlab.lab import Lab
 from workoutlab.recording import LabelledSet, Recording
 from workoutlab.schema import FEATURES, check_dataset
-from workoutlab.signals import RawWindows, Statistics, compute, features, windows
+from workoutlab.signals import Preparation, RawWindows, Statistics, compute, features, windows
 from workoutlab.signals.dataset import Features
 from workoutlab.signals.features import split_plan
 
@@ -250,3 +250,15 @@ def test_split_plan__gives_every_thread_work(lab):
     plan = windows(lab, length=4, rate_hz=50, step="20ms", within="recordings")
     total = len(plan) * (ROW_BYTES + 28)
     assert len(split_plan(plan, Statistics())) == pytest.approx(total / 2**20, rel=0.5)
+
+
+def test_features__are_in_the_unit_that_samples_are_prepared_in(lab):
+    settings = {"length": 4, "rate_hz": 50, "sessions": "session-1"}
+    plain = features(windows(lab, **settings)).compute()
+    scaled = features(windows(lab, preparation=Preparation(unit="m/s2"), **settings)).compute()
+    units = scaled["unit"].to_series()
+    assert units["x_mean"] == "m/s²"
+    assert units["x_jerk"] == "m/s³"
+    assert units["x_dominant_frequency"] == plain["unit"].to_series()["x_dominant_frequency"]
+    one, other = (each["features"].sel(feature="x_sd").values for each in (scaled, plain))
+    np.testing.assert_allclose(one, 9.80665 * other, rtol=1e-5)

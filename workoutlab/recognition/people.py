@@ -4,8 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.resources import files
 from typing import Final
 
 import numpy as np
@@ -17,6 +15,7 @@ from workoutlab.recognition.members import Member
 from workoutlab.recognition.randomness import make_key
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.signals import Windows, compute
+from workoutlab.signals.code import DECISIVE, digest_modules
 
 __all__ = [
     "EVERYONE",
@@ -32,16 +31,7 @@ EVERYONE: Final = "*"
 """Whose network the common one is: no user can have this id."""
 
 _DECISIVE: Final = (
-    "kernels",
-    "signals/calibration.py",
-    "signals/compute.py",
-    "signals/filters.py",
-    "signals/grid.py",
-    "signals/inputs.py",
-    "signals/preparation.py",
-    "signals/statistics.py",
-    "signals/tiles.py",
-    "signals/windows.py",
+    *DECISIVE,
     "recognition/randomness.py",
     "recognition/networks.py",
     "recognition/members.py",
@@ -147,16 +137,8 @@ def describe_plan(windows: Windows) -> dict[str, object]:
     return {**sizes, "preparation": windows.preparation.settings()}
 
 
-@cache
 def _code_digest() -> str:
-    digest = hashlib.sha256()
-    for name in _DECISIVE:
-        place = files("workoutlab").joinpath(name)
-        modules = sorted(place.iterdir(), key=lambda file: file.name) if place.is_dir() else [place]
-        for module in modules:
-            if module.name.endswith(".py"):
-                digest.update(module.name.encode() + module.read_bytes())
-    return digest.hexdigest()
+    return digest_modules(_DECISIVE)
 
 
 def make_member(windows: Windows, person: Person, recipe: Recipe) -> Member:

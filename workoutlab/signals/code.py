@@ -17,12 +17,15 @@ __all__ = ["DECISIVE", "digest_function", "digest_modules"]
 
 DECISIVE: Final = (
     "kernels",
+    "signals/calibration.py",
     "signals/compute.py",
+    "signals/filters.py",
     "signals/grid.py",
     "signals/inputs.py",
     "signals/own.py",
     "signals/preparation.py",
     "signals/statistics.py",
+    "signals/tiles.py",
     "signals/windows.py",
 )
 """The code that decides what windows become. Which segments there are shows in the plan."""

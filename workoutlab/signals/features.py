@@ -24,6 +24,7 @@ __all__ = [
     "cut_blocks",
     "describe",
     "features",
+    "name_features",
     "split_long",
     "split_plan",
 ]
@@ -93,7 +94,7 @@ def features(
     from workoutlab.signals.dataset import Blocks, lay_features
 
     inputs = Statistics() if inputs is None else inputs
-    names, units = name_inputs(inputs, windows.segments["length"].to_numpy())
+    names, units = name_features(windows, inputs)
     each = cost_windows(windows.segments, inputs, len(names))
     segments, edges = _split(windows, each, choose_block_bytes(windows.segments, each, block_bytes))
     parts = _cut(windows, segments, edges)
@@ -108,6 +109,18 @@ def features(
             **describe(windows, inputs),
         },
     )
+
+
+def name_features(windows: Windows, inputs: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return names of what windows become, and units as they are prepared.
+
+    Raises
+    ------
+    InputError
+        If windows of different length become different numbers.
+    """
+    names, units = name_inputs(inputs, windows.distinct["length"].astype(np.int64))
+    return names, tuple(windows.preparation.unit_of(unit) for unit in units)
 
 
 def describe(windows: Windows, inputs: Inputs) -> dict[str, object]:
@@ -170,7 +183,7 @@ def split_plan(windows: Windows, inputs: Inputs, block_bytes: int | None = None)
     InputError
         If `block_bytes` is not above zero.
     """
-    names, _ = name_inputs(inputs, windows.segments["length"].to_numpy())
+    names, _ = name_features(windows, inputs)
     each = cost_windows(windows.segments, inputs, len(names))
     budget = choose_block_bytes(windows.segments, each, block_bytes)
     return _cut(windows, *_split(windows, each, budget))

@@ -22,9 +22,10 @@ from workoutlab.signals.features import (
     cost_windows,
     cut_blocks,
     describe,
+    name_features,
     split_long,
 )
-from workoutlab.signals.inputs import Inputs, name_inputs
+from workoutlab.signals.inputs import Inputs
 from workoutlab.signals.saved import KEY, append, prepare, read_keys
 from workoutlab.signals.statistics import Statistics
 from workoutlab.signals.windows import Windows
@@ -162,7 +163,7 @@ def save(
     inputs = Statistics() if inputs is None else inputs
     lab = windows.home.refresh()
     check_reachable(lab.url)
-    names, units = name_inputs(inputs, windows.distinct["length"].astype(np.int64))
+    names, units = name_features(windows, inputs)
     settings = {**describe(windows, inputs), "code": digest_modules()}
     columns = {"names": list(names), "units": list(units)}
     lab.transact(
@@ -238,8 +239,8 @@ def _cut(whole: _Block, block_bytes: int | None) -> list[_Block]:
     segments = whole.windows.segments
     if segments.empty:
         return []
-    lengths = segments["length"].to_numpy(np.int64)
-    each = cost_windows(segments, whole.inputs, len(name_inputs(whole.inputs, lengths)[0]))
+    names, _ = name_features(whole.windows, whole.inputs)
+    each = cost_windows(segments, whole.inputs, len(names))
     budget = choose_block_bytes(segments, each, block_bytes, smallest=_SMALLEST)
     edges = cut_blocks(segments["count"].to_numpy(np.int64) * each, budget)
     parts = (segments.iloc[first:last] for first, last in pairwise(edges))
