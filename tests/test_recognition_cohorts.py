@@ -20,7 +20,6 @@ from workoutlab.recognition import (
     TrainResult,
     cohorts,
     train,
-    training,
 )
 from workoutlab.recognition.models import read_digests
 from workoutlab.recognition.people import Person, find_people, select_people
