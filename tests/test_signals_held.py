@@ -73,6 +73,8 @@ def test_read__is_that_of_a_lab_without_a_copy(quantity, recordings, lab):
     np.testing.assert_array_equal(held.read(row, quantity), lab.read(row, quantity))
     assert np.shares_memory(part, held.read(row, quantity))
     assert np.shares_memory(held.read(0), recordings[0].acceleration)
+    (whole,) = held.read_many([row], quantity)
+    np.testing.assert_array_equal(whole, lab.read_many([row], quantity)[0])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.plan_tables import (
     slow_sets,
 )
 from workoutlab.errors import UnitError
-from workoutlab.signals import windows
+from workoutlab.signals import gaps, windows
 
 RATE = 50
 SHARES = st.sampled_from([0.5, 0.6, 0.7, 0.75, 0.9])
@@ -124,8 +124,8 @@ def test_segment_events__are_those_of_a_slow_count(made, length, event, shift):
     )
     expected = []
     for row, number, (start, stop) in number_sets(made):
-        at = {"start": start, "stop": stop, "middle": np.rint((start + stop) / 2)}[event]
-        first = int(at) - length // 2 if shift is None else int(at) + shift
+        at = {"start": start, "stop": stop, "middle": (start + stop) // 2}[event]
+        first = at - length // 2 if shift is None else at + shift
         inside = list(range(first, first + length))
         if any(set(inside) <= set(part) for part in slow_parts(made[row], RATE, 1000)):
             expected.append((row, first, number))
@@ -184,6 +184,15 @@ def test_windows__reads_the_times_of_recordings_with_gaps_alone():
     assert split["start"].tolist() == [0, 300]
     assert plan.describe().gaps == 1
     assert "split at 1 gap;" in str(plan.describe())
+
+
+def test_windows__reads_times_in_batches(monkeypatch):
+    monkeypatch.setattr(gaps, "_BATCH", 1000)
+    clock = np.append(np.arange(0, 4000, 20), np.arange(8000, 12_000, 20)) * 1_000_000
+    lab = TablesOnly(*({"clock": clock + row, "user": f"u{row}"} for row in range(7)))
+    plan = windows(lab, within="recordings", length="1s", rate_hz=50)
+    assert lab.read_times == list(range(7))
+    assert plan.describe().gaps == 7
 
 
 def test_windows__at_their_own_rates_lie_on_each_recordings_grid():

@@ -1,5 +1,6 @@
 """The parts of recordings that no gap interrupts: windows lie in them and never span two."""
 
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ from workoutlab.signals.bisection import search_runs
 __all__ = ["Ground", "Parts", "Pieces", "cut_spans", "find_parts", "grid_lengths"]
 
 _ROUNDING: Final = 1e-6  # of a sample: times are float64 seconds
+_BATCH: Final = 4_000_000  # times that are read at once: 32 MB
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -19,8 +21,8 @@ Floats = npt.NDArray[np.float64]
 class Clocks(Protocol):
     """What holds the times of recordings: a lab, or recordings in memory."""
 
-    def read(self, row: int, quantity: str) -> npt.NDArray[np.int64]:
-        """Return the times of recording `row` in ns."""
+    def read_many(self, rows: Iterable[int], quantity: str) -> list[npt.NDArray[np.int64]]:
+        """Return the times of recordings in ns."""
 
 
 class Parts(NamedTuple):
@@ -72,7 +74,7 @@ def find_parts(
 ) -> Parts:
     """Split recordings where nothing was recorded for longer than `max_gap_s`.
 
-    The times of recordings with a longer gap are read, one after the other; no others are.
+    The times of recordings with a longer gap are read, a few recordings at once; no others are.
 
     Parameters
     ----------
@@ -91,14 +93,24 @@ def find_parts(
     split = irregular & (recordings["longest_gap_s"].to_numpy(dtype=float) > max_gap_s)
     whole = np.flatnonzero(~split)
     found = [Parts(whole, np.zeros(len(whole), np.int64), limit[whole])]
-    rows = recordings.index.to_numpy(np.int64)
-    for place in np.flatnonzero(split):
-        clock = clocks.read(int(rows[place]), "time")
+    for place, clock in _read_clocks(clocks, recordings, np.flatnonzero(split)):
         start, stop = _split_clock(clock, float(rate_hz[place]), max_gap_s)
         found.append(Parts(np.full(len(start), place), start, stop))
     owner, start, stop = (np.concatenate(column) for column in zip(*found, strict=True))
     order = np.argsort(owner, kind="stable") if len(whole) < total else slice(None)
     return Parts(owner[order], start[order], stop[order])
+
+
+def _read_clocks(
+    clocks: Clocks, recordings: pd.DataFrame, places: Integers
+) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Yield the places of recordings, and their times."""
+    rows = recordings.index.to_numpy(np.int64)[places]
+    batch = np.cumsum(recordings["samples"].to_numpy(np.int64)[places]) // _BATCH
+    for number in np.unique(batch):
+        these = np.flatnonzero(batch == number)
+        times = clocks.read_many(rows[these].tolist(), "time")
+        yield from zip(places[these].tolist(), times, strict=True)
 
 
 def _split_clock(

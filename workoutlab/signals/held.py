@@ -35,6 +35,11 @@ class Home(Protocol):
     ) -> npt.NDArray[Any]:
         """Return samples `start` to `stop` of a recording."""
 
+    def read_many(
+        self, rows: Iterable[int], quantity: str = "acceleration"
+    ) -> list[npt.NDArray[Any]]:
+        """Return all samples of recordings."""
+
 
 _OF_RECORDINGS: Final[Mapping[str, Callable[[Recording], object]]] = {
     "rate_hz": lambda each: each.median_rate_hz,
@@ -153,6 +158,12 @@ class Held:
                 f"recording {row}: expected samples within 0 to {len(held)}, got {start} to {stop}"
             )
         return values[start:stop]
+
+    def read_many(
+        self, rows: Iterable[int], quantity: str = "acceleration"
+    ) -> list[npt.NDArray[Any]]:
+        """Return all samples of recordings, as :meth:`read` does of one."""
+        return [self.read(row, quantity) for row in rows]
 
 
 def hold(recordings: object) -> Held:

@@ -158,14 +158,15 @@ def segment_events(
     """
     owner = _owners(sets, ground)
     length = length[owner]
-    begin, end = sets["start_s"], sets["stop_s"]
-    at_s = {"start": begin, "stop": end, "middle": (begin + end) / 2}[event]
+    rate = ground.rate_hz[owner]
+    begin, end = _to_samples(sets["start_s"], rate), _to_samples(sets["stop_s"], rate)
+    at = {"start": begin, "stop": end, "middle": (begin + end) // 2}[event]
     if shift is None:
         moved = -(length // 2)
     else:
         distinct, place = np.unique(ground.rate_hz, return_inverse=True)
         moved = count_samples(shift, distinct, "offset")[place][owner]
-    first = _to_samples(at_s, ground.rate_hz[owner]) + moved
+    first = at + moved
     row, part, start, stop = cut_spans(owner, first, first + length, ground.parts)
     heads = np.flatnonzero(np.diff(row, prepend=-1))  # a window in pieces spans a gap
     part, start = part[heads], start[heads]

@@ -367,9 +367,8 @@ def _one_or_all(values: tuple[float, ...]) -> float | list[float]:
 
 def list_distinct(grids: pd.DataFrame) -> dict[str, Floats]:
     """List the distinct values of columns rate_hz, length and step, and the latter two in s."""
-    grids = grids.drop_duplicates().astype(float)
-    seconds = grids[["length", "step"]].div(grids["rate_hz"], axis=0).round(9)
-    columns = {name: grids[name] for name in grids} | {
-        f"{name}_s": seconds[name] for name in seconds
-    }
-    return {str(name): np.unique(column.to_numpy()) for name, column in columns.items()}
+    distinct = grids.drop_duplicates()
+    columns = {str(name): distinct[name].to_numpy(dtype=float) for name in distinct}
+    for name in ("length", "step"):
+        columns[f"{name}_s"] = np.round(columns[name] / columns["rate_hz"], 9)
+    return {name: np.unique(column) for name, column in columns.items()}
