@@ -192,8 +192,8 @@ def _fill_changes(
     out: Floats,
     wanted: frozenset[str],
 ) -> None:
-    movement = bool(wanted - {"mean_crossing_rate", "zero_crossing_rate"})
-    changes.fill_changes(planes, starts, length, rate_hz, out, movement=movement)
+    columns = 1 + max(i for i, item in enumerate(changes.FEATURES) if item.name in wanted)
+    changes.fill_changes(planes, starts, length, rate_hz, out, columns=columns)
 
 
 def _fill_spectral(
