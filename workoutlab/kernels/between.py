@@ -13,7 +13,7 @@ from workoutlab.kernels.feature import Feature
 
 __all__ = ["FEATURES", "fill_between"]
 
-_COST_NS: Final = 440
+_COST_NS: Final = 540
 
 FEATURES: Final = (
     *(

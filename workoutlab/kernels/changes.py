@@ -15,7 +15,9 @@ from workoutlab.kernels.lanes import WIDTH, choose_greater, count_crossings, loa
 __all__ = ["FEATURES", "fill_changes"]
 
 _HJORTH: Final = "Hjorth 1970, doi:10.1016/0013-4694(70)90143-4"
-_COST_NS: Final = 470
+_CROSSINGS_NS: Final = 120
+_JERK_NS: Final = 280
+_TREND_NS: Final = 500
 
 FEATURES: Final = (
     Feature(
@@ -28,7 +30,7 @@ FEATURES: Final = (
         source="as number_crossing_m of tsfresh at the mean, over the time",
         group="change",
         of="channel",
-        cost_ns=_COST_NS,
+        cost_ns=_CROSSINGS_NS,
     ),
     Feature(
         name="zero_crossing_rate",
@@ -40,7 +42,7 @@ FEATURES: Final = (
         source="as number_crossing_m of tsfresh at 0, over the time",
         group="change",
         of="channel",
-        cost_ns=_COST_NS,
+        cost_ns=_CROSSINGS_NS,
     ),
     Feature(
         name="jerk",
@@ -52,7 +54,7 @@ FEATURES: Final = (
         source="as mean_abs_change of tsfresh, times the rate",
         group="change",
         of="channel",
-        cost_ns=_COST_NS,
+        cost_ns=_JERK_NS,
     ),
     Feature(
         name="jerk_rms",
@@ -64,7 +66,7 @@ FEATURES: Final = (
         source="root mean square of numpy.diff, times the rate",
         group="change",
         of="channel",
-        cost_ns=_COST_NS,
+        cost_ns=_JERK_NS,
     ),
     Feature(
         name="jerk_max",
@@ -76,7 +78,7 @@ FEATURES: Final = (
         source="maximum of |numpy.diff|, times the rate",
         group="change",
         of="channel",
-        cost_ns=_COST_NS,
+        cost_ns=_JERK_NS,
     ),
     Feature(
         name="slope",
@@ -85,7 +87,7 @@ FEATURES: Final = (
         source="as linear_trend of tsfresh and slope of TSFEL, times the rate",
         group="change",
         of="channel",
-        cost_ns=_COST_NS,
+        cost_ns=_TREND_NS,
     ),
     Feature(
         name="mobility",
@@ -98,7 +100,7 @@ FEATURES: Final = (
         source=_HJORTH,
         group="change",
         of="channel",
-        cost_ns=_COST_NS,
+        cost_ns=_TREND_NS,
     ),
     Feature(
         name="complexity",
@@ -110,7 +112,7 @@ FEATURES: Final = (
         source=_HJORTH,
         group="change",
         of="channel",
-        cost_ns=_COST_NS,
+        cost_ns=_TREND_NS,
     ),
     Feature(
         name="log_dimensionless_jerk",
@@ -123,7 +125,7 @@ FEATURES: Final = (
         source="Melendez-Calderon et al. 2021, doi:10.3389/fbioe.2020.558771",
         group="smoothness",
         of="channel",
-        cost_ns=_COST_NS,
+        cost_ns=_TREND_NS,
     ),
 )
 """The columns. A window of one sample, or with a value that is not finite, gets NaN throughout."""

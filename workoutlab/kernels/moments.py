@@ -18,7 +18,7 @@ from workoutlab.kernels.feature import Feature
 
 __all__ = ["FEATURES", "fill_moments"]
 
-_COST_NS: Final = 110
+_COST_NS: Final = 120
 
 
 def _feature(name: str, unit: str, definition: str, source: str) -> Feature:

@@ -25,7 +25,7 @@ FEATURES: Final = (
         source="Bandt & Pompe 2002, doi:10.1103/PhysRevLett.88.174102",
         group="change",
         of="channel",
-        cost_ns=200,
+        cost_ns=230,
     ),
 )
 """The columns. A window with a value that is not finite gets NaN."""

@@ -14,11 +14,11 @@ from workoutlab.kernels.lanes import WIDTH, choose_greater, larger, load, smalle
 
 __all__ = ["FEATURES", "fill_periods"]
 
-_COST_NS: Final = 650
+_COST_NS: Final = 800
 
 
 def _feature(name: str, unit: str, definition: str, source: str) -> Feature:
-    return Feature(name, unit, definition, source, "periodicity", "channel", _COST_NS)
+    return Feature(name, unit, definition, source, "repetition", "channel", _COST_NS)
 
 
 FEATURES: Final = (

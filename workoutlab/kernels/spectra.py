@@ -25,8 +25,8 @@ from workoutlab.kernels.lanes import (
 
 __all__ = ["DOMINANT", "FEATURES", "fill_spectra"]
 
-_DOMINANT_NS: Final = 600
-_SHAPE_NS: Final = 850
+_DOMINANT_NS: Final = 570
+_SHAPE_NS: Final = 860
 _BAND_EDGES_HZ: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, inf)
 _ARC_HZ: Final = 10.0
 _ARC_POWER: Final = np.float32(0.05**2)  # of the largest
