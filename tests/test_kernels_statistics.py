@@ -31,6 +31,7 @@ def test_groups__hold_every_feature_once_beside_the_standard_ones():
     grouped = [name for group, names in GROUPS.items() if group != "standard" for name in names]
     assert sorted(grouped) == sorted(ALL)
     assert GROUPS["standard"] == STANDARD
+    assert set(GROUPS).isdisjoint(grouped)  # a name says which is meant
     assert len(STANDARD) == 19
 
 
