@@ -11,20 +11,18 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tests.benchmarks import contenders
 from tests.benchmarks.byhand import describe_by_hand
 from tests.benchmarks.contenders import LENGTH, NAMES, RATE_HZ, STEP, Floats, cut
 from tests.benchmarks.harness import Contender, Work, Workload
-from workoutlab import Recording, features, windows
+from workoutlab import Recording, Statistics, features, windows
 from workoutlab.kernels.catalogue import CATALOGUE
 from workoutlab.kernels.statistics import describe_windows
 
@@ -53,33 +51,6 @@ def workload(full: bool) -> list[Floats]:
     return signals(64, 20) if full else signals(4, 2)
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """Some features of x, y and z, as inputs."""
-
-    chosen: tuple[str, ...]
-    channels: tuple[str, ...] = ("x", "y", "z")
-
-    def names(self, length: int) -> tuple[str, ...]:  # noqa: ARG002 - as for other inputs
-        each = (f"{channel}_{name}" for channel in self.channels for name in self._of("channel"))
-        return (*each, *self._of("axes"))
-
-    def units(self, length: int) -> tuple[str, ...]:
-        return ("",) * len(self.names(length))
-
-    def settings(self) -> dict[str, object]:
-        return {"inputs": "chosen", "names": list(self.chosen)}
-
-    def compute(
-        self, planes: Floats, starts: npt.NDArray[np.int64], length: int, rate_hz: float
-    ) -> Floats:
-        return describe_windows(planes, starts, length, rate_hz, self.chosen)
-
-    def _of(self, what: str) -> list[str]:
-        of = {each.name: each.of for each in CATALOGUE}
-        return [name for name in self.chosen if of[name] == what]
-
-
 def describe_lazily(
     sessions: Sequence[Floats], names: Sequence[str]
 ) -> tuple[int, Callable[[], Floats]]:
@@ -89,7 +60,7 @@ def describe_lazily(
         for number, signal in enumerate(sessions)
     ]
     plan = windows(recordings, length="4s", step="1s", within="recordings")
-    lazy = features(plan, Chosen(tuple(names)))["features"]
+    lazy = features(plan, Statistics(names, channels=("x", "y", "z")))["features"]
     return len(plan), lambda: lazy.compute(scheduler="threads", num_workers=2).values
 
 
@@ -172,10 +143,10 @@ def contest() -> Workload:
             Contender("numpy+scipy", scipy, by_numpy, peer=False),
             Contender("numba+scipy", partial(version, "numba"), by_hand, peer=False),
             toolkit("skdh", "scikit-digital-health", contenders.run_skdh, 20),
-            toolkit("tsflex", "tsflex", plain, 10),
+            toolkit("tsflex", "tsflex", plain, 20),
             toolkit("tsflex of numpy+scipy", "tsflex", vectorised, 20),
-            toolkit("tsfresh", "tsfresh", contenders.run_tsfresh, 5),
-            toolkit("TSFEL", "tsfel", contenders.run_tsfel, 5),
+            toolkit("tsfresh", "tsfresh", contenders.run_tsfresh, 20),
+            toolkit("TSFEL", "tsfel", contenders.run_tsfel, 10),
         ),
     )
 
