@@ -284,8 +284,9 @@ def _times(values: npt.ArrayLike, what: str) -> npt.NDArray[np.int64]:
 
 
 def _number(value: Any, what: str, *, whole: bool = False) -> float:
+    is_number = isinstance(value, Real)
     try:
-        if isinstance(value, Real) and (not whole or value == int(value)):
+        if is_number and (not whole or value == int(value)):
             return int(value) if whole else float(value)
     except (OverflowError, ValueError):  # of more than float64 holds, or infinite or NaN
         pass

@@ -17,7 +17,7 @@ from icechunk import IcechunkStore
 from zarr.abc.store import Store
 from zarr.core.sync import sync  # the one way to wait for zarr's own event loop
 
-from workoutlab.store import layout
+from workoutlab.store import chunks, layout
 from workoutlab.store.failures import reading
 
 __all__ = [
@@ -170,10 +170,15 @@ def _suspects(array: Array, values: npt.NDArray[Any], start: int) -> list[int]:
     return [int(number) for number in numbers[blank.reshape(len(numbers), -1).all(axis=1)]]
 
 
-def append_arrays(group: zarr.Group, entries: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Lengthen arrays of `group`, each by its entries."""
-    arrays = open_arrays(group, list(entries))
-    sync(_append(arrays, list(entries.values())))
+def append_arrays(arrays: Sequence[Array], entries: Iterable[npt.NDArray[Any]]) -> None:
+    """Lengthen arrays, each by its entries.
+
+    Raises
+    ------
+    DamagedLabError
+        If the last chunk of one, which is written anew, cannot be read.
+    """
+    sync(_append(arrays, entries))
 
 
 async def _append(arrays: Iterable[Array], entries: Iterable[npt.NDArray[Any]]) -> None:
@@ -184,7 +189,11 @@ async def _append(arrays: Iterable[Array], entries: Iterable[npt.NDArray[Any]]) 
 async def _append_one(array: Array, values: npt.NDArray[Any]) -> None:
     first = array.shape[0]
     await array.async_array.resize((first + len(values), *array.shape[1:]))
-    await whole(array).async_array.setitem(slice(first, first + len(values)), values)
+    if coding := chunks.coding_of(array):
+        with reading(f"the last chunk of {array.path}"):
+            await chunks.append(array, coding, first, values)
+    else:
+        await whole(array).async_array.setitem(slice(first, first + len(values)), values)
 
 
 def whole(array: Array) -> Array:

@@ -21,7 +21,7 @@ from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec
 from zarr.core.buffer import Buffer, default_buffer_prototype
 from zarr.core.sync import sync  # the one way to wait for zarr's own event loop
 
-__all__ = ["Coding", "coding_of", "fetch", "put"]
+__all__ = ["Coding", "append", "coding_of", "fetch", "put"]
 
 Array = zarr.Array[Any]
 _Come = tuple[int, Buffer | None] | BaseException
@@ -205,3 +205,24 @@ async def _put_all(
             await (array.store_path / _key(array, number)).set(coded)
 
     await asyncio.gather(*(put_some() for _ in range(_UNDER_WAY)))
+
+
+async def append(array: Array, coding: Coding, first: int, entries: npt.NDArray[Any]) -> None:
+    """Store entries from `first` on, on zarr's event loop; the chunk they begin in is completed.
+
+    Raises
+    ------
+    LookupError
+        If that chunk is missing.
+    ValueError, RuntimeError
+        If it cannot be decoded.
+    """
+    chunk = coding.shape[0]
+    number, held = divmod(first, chunk)
+    if held:
+        _, stored = _present(number, await _get(array, number))
+        begun = np.empty(coding.shape, dtype=coding.dtype)
+        coding.decode(stored, begun)
+        entries = np.concatenate([begun[:held], entries])
+    parts = (entries[start : start + chunk] for start in range(0, len(entries), chunk))
+    await _put_all(array, coding, enumerate(parts, number))

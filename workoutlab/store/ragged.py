@@ -126,6 +126,8 @@ def write_many(
     pieces: Sequence[npt.NDArray[Any]],
 ) -> None:
     """Write many pieces, far cheaper than one by one."""
+    if not len(pieces):
+        return
     array = open_array(group, name)
     if coding := chunks.coding_of(array):
         chunks.put(array, coding, _chunks_of(array.chunks[0], offsets, pieces))

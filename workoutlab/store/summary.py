@@ -1,16 +1,25 @@
 """What a lab holds, in numbers."""
 
+import asyncio
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from html import escape
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import zarr
+from zarr.core.sync import sync  # the one way to wait for zarr's own event loop
 
 from workoutlab.schema import RECORDINGS, SETS
 from workoutlab.store import tables
+from workoutlab.store.arrays import open_array
+from workoutlab.store.failures import reading
 
-__all__ = ["LabInfo", "count"]
+__all__ = ["LabInfo", "count", "measure_chunks"]
+
+_MEASURED = 64
+"""Chunks whose stored size is looked up, at most."""
 
 
 @dataclass(frozen=True)
@@ -86,3 +95,34 @@ def count(root: zarr.Group) -> dict[str, Any]:
         "hours": float(frame["duration_s"].sum()) / 3600,
         "simulated": int(frame["simulated"].sum()),
     }
+
+
+def measure_chunks(group: zarr.Group, name: str, chunks: npt.NDArray[np.int64]) -> int:
+    """Return about how many bytes chunks of an array take as they are stored.
+
+    Parameters
+    ----------
+    group, name
+        The array, of a lab.
+    chunks
+        Numbers of the chunks along the first dim; of many, some are looked up, evenly spread.
+
+    Raises
+    ------
+    DamagedLabError
+        If one is missing.
+    """
+    if not len(chunks):
+        return 0
+    array = open_array(group, name)
+    sample = chunks[np.linspace(0, len(chunks) - 1, min(_MEASURED, len(chunks))).astype(int)]
+    trailing = (0,) * (array.ndim - 1)
+    keys = [array.metadata.encode_chunk_key((int(chunk), *trailing)) for chunk in sample]
+
+    async def measure() -> list[int]:
+        path = array.store_path
+        return await asyncio.gather(*(path.store.getsize((path / key).path) for key in keys))
+
+    with reading(f"the sizes of chunks of {array.path}"):
+        sizes = sync(measure())
+    return round(sum(sizes) / len(sizes) * len(chunks))

@@ -119,11 +119,12 @@ def append(group: zarr.Group, table: Table, rows: Mapping[str, Any]) -> int:
     """
     _check_rows(table, rows)
     home = open_table(group, table.name)
-    first = _length(home, table)
     encoded = {name: _encode(rows[name], column, name) for name, column in table.columns.items()}
-    if added := len(next(iter(encoded.values()))):
-        append_arrays(home, encoded)
-        _check_lengths(home, table, list(encoded), expected=first + added)
+    arrays = open_arrays(home, list(encoded))
+    _check_same(table, arrays)
+    first = int(arrays[0].shape[0])
+    if len(next(iter(encoded.values()))):
+        append_arrays(arrays, encoded.values())
     return first
 
 
@@ -210,15 +211,16 @@ def read(
     return pd.DataFrame(frame, index=pd.Index(index, dtype="int64"), columns=names)
 
 
-def _check_lengths(
-    home: zarr.Group, table: Table, names: Sequence[str], expected: int | None = None
-) -> None:
+def _check_lengths(home: zarr.Group, table: Table, names: Sequence[str]) -> None:
     """Refuse columns of different length; two others are looked at beside those named."""
     declared = list(table.columns)
     seen = list(dict.fromkeys([*names, declared[0], declared[-1]]))
-    arrays = zip(seen, open_arrays(home, seen), strict=True)
-    lengths = {name: int(array.shape[0]) for name, array in arrays}
-    if set(lengths.values()) != {lengths[seen[0]] if expected is None else expected}:
+    _check_same(table, open_arrays(home, seen))
+
+
+def _check_same(table: Table, arrays: Sequence["zarr.Array[Any]"]) -> None:
+    lengths = {array.basename: int(array.shape[0]) for array in arrays}
+    if len(set(lengths.values())) > 1:
         raise DamagedLabError(
             f"table {table.name} has columns of different length, {lengths}; "
             "restore the lab from a copy"
