@@ -190,3 +190,16 @@ def test_describe_windows__takes_a_signal_that_is_clipped():
 def test_describe_windows__takes_no_windows():
     out = describe_windows(noise(5), np.empty(0, np.int64), 5, 50, ALL)
     assert out.shape == (0, 4 * len(EACH) + len(ACROSS))
+
+
+def test_describe_windows__takes_no_channels():
+    out = describe_windows(np.empty((0, 50), np.float32), np.array([0, 5]), 20, 50, EACH)
+    assert out.shape == (2, 0)
+
+
+def test_describe_windows__takes_long_windows():
+    planes = noise(20_100, channels=3)
+    came = describe_windows(planes, np.arange(0, 100, 10), 20_000, 50, EACH)
+    alone = describe_windows(planes[:1], np.array([20]), 20_000, 50, EACH)
+    assert came[2, : len(EACH)].tobytes() == alone.tobytes()
+    assert not np.isnan(came).any()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -114,15 +115,15 @@ def _axes(planes: Floats, axes: Sequence[int]) -> Floats:
     return planes[:3] if tuple(axes) == (0, 1, 2) else planes[list(axes)]
 
 
-Fill = Callable[[Floats, Starts, int, float, Floats, frozenset[str]], None]
+Fill = Callable[[Floats, Starts, int, float, Floats], None]
 
 
 @dataclass(frozen=True)
 class _Pass:
-    """A kernel, what it writes, and how it is called."""
+    """A kernel: what it writes, and how it is called where these names are wanted."""
 
     features: tuple[Feature, ...]
-    fill: Fill
+    choose: Callable[[frozenset[str]], Fill]
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,6 @@ class _Work:
 
     fill: Fill
     planes: Floats
-    wanted: frozenset[str]
     columns: list[tuple[int, int]]  # of the pass, and of the output
     out: Floats
     scratch: Floats = field(repr=False)
@@ -139,7 +139,7 @@ class _Work:
     def run(self, starts: Starts, tile: slice, length: int, rate_hz: float) -> None:
         here, out = starts[tile], self.out[tile]
         scratch = self.scratch[: len(here)]
-        self.fill(self.planes, here, length, rate_hz, scratch, self.wanted)
+        self.fill(self.planes, here, length, rate_hz, scratch)
         for source, target in self.columns:
             out[..., target] = scratch[..., source]
 
@@ -150,50 +150,24 @@ def _find_work(
     for each in passes:
         places = {item.name: place for place, item in enumerate(each.features)}
         columns = [(places[name], i) for i, name in enumerate(names) if name in places]
-        if columns:
+        if columns and out.size:
             shape = (min(_TILE, len(out)), *out.shape[1:-1], len(places))
             wanted = frozenset(names).intersection(places)
             scratch = np.empty(shape, np.float32)
-            yield _Work(each.fill, planes, wanted, columns, out, scratch)
+            yield _Work(each.choose(wanted), planes, columns, out, scratch)
 
 
-def _whole(fill: Callable[[Floats, Starts, int, float, Floats], None]) -> Fill:
-    """Return a pass that writes all that it can, whatever is wanted."""
-
-    def fill_all(
-        planes: Floats,
-        starts: Starts,
-        length: int,
-        rate_hz: float,
-        out: Floats,
-        wanted: frozenset[str],  # noqa: ARG001 - as for other passes
-    ) -> None:
-        fill(planes, starts, length, rate_hz, out)
-
-    return fill_all
+def _choose_orders(wanted: frozenset[str]) -> Fill:
+    return partial(orders.fill_orders, deviation="mad" in wanted)
 
 
-def _fill_orders(
-    planes: Floats,
-    starts: Starts,
-    length: int,
-    rate_hz: float,
-    out: Floats,
-    wanted: frozenset[str],
-) -> None:
-    orders.fill_orders(planes, starts, length, rate_hz, out, deviation="mad" in wanted)
-
-
-def _fill_changes(
-    planes: Floats,
-    starts: Starts,
-    length: int,
-    rate_hz: float,
-    out: Floats,
-    wanted: frozenset[str],
-) -> None:
+def _choose_changes(wanted: frozenset[str]) -> Fill:
     columns = 1 + max(i for i, item in enumerate(changes.FEATURES) if item.name in wanted)
-    changes.fill_changes(planes, starts, length, rate_hz, out, columns=columns)
+    return partial(changes.fill_changes, columns=columns)
+
+
+def _choose_spectral(wanted: frozenset[str]) -> Fill:
+    return partial(_fill_spectral, wanted=wanted)
 
 
 def _fill_spectral(
@@ -202,12 +176,15 @@ def _fill_spectral(
     length: int,
     rate_hz: float,
     out: Floats,
+    *,
     wanted: frozenset[str],
 ) -> None:
     """Spectra and autocorrelations, each only if wanted; a few windows at a time."""
     bins, channels = fourier.padded_length(length) // 2 + 1, len(planes)
-    tile = max(1, _SPECTRAL_BYTES // (4 * bins * channels))
-    groups = -(-min(tile, len(starts)) * channels // WIDTH)
+    groups = max(1, _SPECTRAL_BYTES // (4 * bins * WIDTH))
+    groups = min(-(-len(starts) * channels // WIDTH), groups)
+    tile = max(1, groups * WIDTH // channels)
+    groups = -(-tile * channels // WIDTH)
     all_powers = np.empty((groups, bins, WIDTH), np.float32)
     all_lags = np.empty((groups, bins + 1, WIDTH), np.float32)
     of_spectra = len(spectra.FEATURES)
@@ -229,10 +206,10 @@ def _fill_spectral(
 
 _OF_SPECTRA: Final = frozenset(item.name for item in spectra.FEATURES)
 _PASSES: Final = (
-    _Pass(moments.FEATURES, _whole(moments.fill_moments)),
-    _Pass(orders.FEATURES, _fill_orders),
-    _Pass(changes.FEATURES, _fill_changes),
-    _Pass(ordinal.FEATURES, _whole(ordinal.fill_ordinal)),
-    _Pass((*spectra.FEATURES, *periods.FEATURES), _fill_spectral),
+    _Pass(moments.FEATURES, lambda _: moments.fill_moments),
+    _Pass(orders.FEATURES, _choose_orders),
+    _Pass(changes.FEATURES, _choose_changes),
+    _Pass(ordinal.FEATURES, lambda _: ordinal.fill_ordinal),
+    _Pass((*spectra.FEATURES, *periods.FEATURES), _choose_spectral),
 )
-_AXES: Final = (_Pass(between.FEATURES, _whole(between.fill_between)),)
+_AXES: Final = (_Pass(between.FEATURES, lambda _: between.fill_between),)
