@@ -24,7 +24,7 @@ from tests.benchmarks.harness import Contender, Work, Workload
 from workoutlab import Lab, Recording
 from workoutlab.store import disk
 
-__all__ = ["SAMPLES", "WORKLOADS", "megabytes", "recordings", "steps"]
+__all__ = ["SAMPLES", "TOGETHER", "WORKLOADS", "megabytes", "recordings", "steps"]
 
 SAMPLES = 60_000
 RATE_HZ = 50.0
