@@ -2,7 +2,8 @@
 
 ``python -m tests.memory_of_features LAB RECORDINGS BLOCK_MIB`` prints it in MiB; with a folder that
 does not exist, a lab of that many recordings of 20 minutes is made there first, and nothing
-measured.
+measured. ``... LAB RECORDINGS BLOCK_MIB raw|statistics`` prints what a task takes as it was claimed
+before, and as it was measured on one thread.
 """
 
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 
 from workoutlab.lab import Lab
 from workoutlab.recording import Recording
-from workoutlab.signals import RawWindows, features, windows
+from workoutlab.signals import RawWindows, Statistics, features, windows
 
 SAMPLES = 60_000
 
@@ -37,6 +38,21 @@ def measure(folder: Path, recordings: int, block_bytes: int) -> float:
     return peak_mib()
 
 
+def compare(folder: Path, recordings: int, block_bytes: int, kind: str) -> tuple[float, float]:
+    """Return in MiB what a task was claimed to take, and what it took beside the process itself."""
+    inputs = RawWindows() if kind == "raw" else Statistics()
+    plan = windows(Lab(folder, create=False), within="recordings")
+    chosen = plan.select(np.arange(recordings))
+    few = features(plan.select([0]), inputs, block_bytes=10**5)  # libraries and kernels are loaded
+    few["features"].data.mean(axis=0).compute(scheduler="synchronous")
+    claimed = chosen.describe(inputs, block_bytes=block_bytes).task_bytes / 2**20
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = peak_mib()
+    lazy = features(chosen, inputs, block_bytes=block_bytes)["features"].data
+    lazy.mean(axis=0, split_every=2).compute(scheduler="synchronous")
+    return claimed, peak_mib() - before
+
+
 def peak_mib() -> float:
     """Return the most memory that this process has used.
 
@@ -48,7 +64,9 @@ def peak_mib() -> float:
 
 if __name__ == "__main__":
     lab, count, block_mib = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    if lab.exists():
+    if len(sys.argv) > 4:
+        print(*compare(lab, count, int(block_mib * 2**20), sys.argv[4]))  # noqa: T201 - a script
+    elif lab.exists():
         print(measure(lab, count, int(block_mib * 2**20)))  # noqa: T201 - it is a script
     else:
         make_lab(lab, count)

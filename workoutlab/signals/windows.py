@@ -4,7 +4,7 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from workoutlab.signals.exclusion import exclude_windows
 from workoutlab.signals.held import Held, Home
 from workoutlab.signals.layout import Layout
 from workoutlab.signals.preparation import Preparation
+
+if TYPE_CHECKING:
+    from workoutlab.signals.inputs import Inputs
 
 __all__ = ["Windows", "list_distinct"]
 
@@ -294,8 +297,23 @@ class Windows:
         length = self.segments["length"].to_numpy(np.int64) / rate
         return rows.assign(start_s=start / rate[segment], length_s=length[segment])
 
-    def describe(self) -> Description:
-        """Count people, windows, segments without one, and the bytes that computing reads."""
+    def describe(
+        self, inputs: "Inputs | None" = None, *, block_bytes: int | None = None
+    ) -> Description:
+        """Count people, windows, segments without one, and the bytes that computing reads.
+
+        Parameters
+        ----------
+        inputs
+            What windows are to become, ``Statistics()`` say: then tasks, their memory and the size
+            of the results are told too. Tables are read for it, and no signal.
+        block_bytes
+            As :func:`workoutlab.features` will be given.
+        """
+        if inputs is not None:
+            from workoutlab.signals.flight import describe_features  # which stands above plans
+
+            return describe_features(self, inputs, block_bytes=block_bytes)
         used = self.segments[self.segments["count"] > 0]
         spans = used.groupby("recording").agg(
             start=("start", "min"),
