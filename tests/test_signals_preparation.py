@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from workoutlab.errors import InputError, UnitError
 from workoutlab.recording import Recording
+from workoutlab.signals import Statistics, compute, features, windows
 from workoutlab.signals import preparation as home
 from workoutlab.signals.grid import Source
 from workoutlab.signals.held import Held, hold
@@ -314,3 +315,24 @@ def test_read_channels__refuses_to_filter_beyond_the_part(regular):
     source = Source(50, *facts, first=100, last=200)
     with pytest.raises(InputError, match=r"within 100 to 200.*got 150 to 201"):
         read_channels(lab, source, Preparation("remove"), ("x",), 150, 201)
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
+@pytest.mark.parametrize("preparation", [PREPARATIONS[3], Preparation(gravity="remove")])
+def test_features__of_prepared_recordings_have_the_same_bits_for_any_blocks(preparation, scheduler):
+    recordings = [
+        Recording(user="ann", session="s1", acceleration=noise(20_000, 1), rate_hz=50),
+        Recording(user="bob", session="s1", acceleration=noise(9000, 2), rate_hz=100),
+    ]
+    plan = windows(recordings, within="recordings", length=4, rate_hz=50, preparation=preparation)
+    whole = compute(plan, Statistics())
+    for block_bytes in (60_000, 2**24):
+        lazy = features(plan, block_bytes=block_bytes)
+        values = lazy["features"].data.compute(scheduler=scheduler)
+        np.testing.assert_array_equal(values, whole)
+
+
+def test_windows__refuse_a_filter_beyond_half_the_rate_before_anything_is_read():
+    recording = Recording(user="ann", session="s1", acceleration=noise(900), rate_hz=50)
+    with pytest.raises(UnitError, match="below 25 Hz"):
+        windows(recording, within="recordings", preparation=Preparation(band_hz=(None, 30)))

@@ -108,8 +108,8 @@ class Calibration:
         return type(self).__name__, self.digest
 
     @cached_property
-    def _places(self) -> pd.Index:
-        return pd.Index(self.frame["digest"].to_numpy(dtype=object))
+    def _places(self) -> dict[str, int]:
+        return {digest: place for place, digest in enumerate(self.frame["digest"])}
 
     @cached_property
     def _corrections(self) -> dict[str, tuple[Doubles, Doubles]]:
@@ -146,8 +146,9 @@ class Calibration:
 
     def only(self, digests: npt.ArrayLike) -> "Calibration":
         """Return the same calibration, of the same digest, with the rows of some recordings."""
-        place = self._places.get_indexer(pd.unique(np.asarray(digests, dtype=object)))
-        return Calibration(self.frame.iloc[np.sort(place[place >= 0])], self.digest)
+        wanted = pd.unique(np.asarray(digests, dtype=object))
+        place = [self._places[each] for each in wanted if each in self._places]
+        return Calibration(self.frame.iloc[np.sort(np.array(place, np.int64))], self.digest)
 
 
 class _Rules(NamedTuple):

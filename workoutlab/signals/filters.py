@@ -1,7 +1,7 @@
 """Zero-phase filters of acceleration on a regular grid, and how far each of them remembers."""
 
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -114,12 +114,14 @@ def apply_filter(samples: npt.ArrayLike, chosen: Filter) -> Doubles:
     """
     from workoutlab.kernels.filters import filter_both_ways  # Numba loads when it is needed
 
-    extended = extend(samples, chosen.pad)
+    extended: Doubles = extend(samples, chosen.pad, chosen.pad)
     filter_both_ways(extended, chosen.sections, chosen.states)
     return extended[chosen.pad : len(extended) - chosen.pad]
 
 
-def extend(samples: npt.ArrayLike, before: int, after: int | None = None) -> Doubles:
+def extend(
+    samples: npt.ArrayLike, before: int, after: int, dtype: npt.DTypeLike = np.float64
+) -> npt.NDArray[Any]:
     """Extend samples beyond their ends by an odd reflection: turned about the end's value.
 
     Parameters
@@ -127,21 +129,32 @@ def extend(samples: npt.ArrayLike, before: int, after: int | None = None) -> Dou
     samples
         Shape (sample, axis).
     before, after
-        By how many samples; the same at both ends by default.
+        By how many samples.
+    dtype
+        Of the result.
 
     Returns
     -------
     ndarray
-        float64 of shape (before + sample + after, axis).
+        Shape (before + sample + after, axis).
 
     Examples
     --------
-    >>> extend([[1.0], [2.0], [4.0]], 1).ravel().tolist()
+    >>> extend([[1.0], [2.0], [4.0]], 1, 1).ravel().tolist()
     [0.0, 1.0, 2.0, 4.0, 6.0]
     """
-    doubles = np.asarray(samples, dtype=np.float64)
-    widths = ((before, before if after is None else after), (0, 0))
-    return np.pad(doubles, widths, mode="reflect", reflect_type="odd")
+    values = np.asarray(samples)
+    count = len(values)
+    if count <= max(before, after):  # reflected several times
+        doubles = values.astype(np.float64)
+        padded = np.pad(doubles, ((before, after), (0, 0)), "reflect", reflect_type="odd")
+        return padded.astype(dtype)
+    out = np.empty((before + count + after, values.shape[1]), dtype)
+    out[before : before + count] = values
+    head, tail = values[1 : before + 1], values[count - 1 - after : count - 1]
+    out[:before] = 2 * values[0].astype(np.float64) - head[::-1]
+    out[before + count :] = 2 * values[-1].astype(np.float64) - tail[::-1]
+    return out
 
 
 def thinning_factor(own_hz: float, grid_hz: float) -> int:

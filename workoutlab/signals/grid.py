@@ -86,7 +86,7 @@ def read_grid(
     low, high = first * factor - reach, (last - 1) * factor + reach + 1
     fine = source._replace(grid_hz=factor * source.grid_hz)
     samples = _read_points(lab, fine, max(low, bottom), min(high, top))
-    padded = extend(samples, max(bottom - low, 0), max(high - top, 0))
+    padded = extend(samples, max(bottom - low, 0), max(high - top, 0), np.float32)
     return thin_out(padded, taps, factor)[start - first : stop - first]
 
 

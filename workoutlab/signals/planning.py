@@ -117,7 +117,8 @@ def windows(  # noqa: PLR0913 - what a plan is, each by its name
     Raises
     ------
     UnitError
-        If a length is not understood or no whole number of samples, or the rates differ.
+        If a length is not understood or no whole number of samples, the rates differ, or a filter
+        of the preparation does not fit one.
     NotInLabError
         If a name is not in the lab, or it holds nothing of what was asked.
     InputError
@@ -164,6 +165,8 @@ def windows(  # noqa: PLR0913 - what a plan is, each by its name
     home, origin = _open(source)
     recordings, chosen, everywhere = _choose(home, filters, layout)
     rates = find_rates(recordings, rate_hz)
+    for rate in np.unique(rates).tolist():
+        prepared.check_rate(rate)
     parts = find_parts(home, recordings, rates, layout.max_gap_s)
     ground = Ground(recordings, rates, parts)
     segments = _segment(everywhere if within == "recordings" else chosen, ground, layout)
