@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -140,6 +141,20 @@ def test_train__with_another_recipe_or_plan_trains_everyone_again(lab, change):
     assert not set(digests(lab).values()) & set(before.values())
     assert train(plan(lab), RECIPE).trained == ("ann", "bob", "cem")
     assert digests(lab) == before
+
+
+def test_train__on_windows_of_several_lengths_and_rates_goes_by_each_persons_own(lab):
+    def mixed():
+        return windows(lab, length=["2s", "3s"], step="500ms", rate_hz="own")
+
+    assert train(mixed(), RECIPE).trained == ("ann", "bob", "cem")
+    settings = Models(lab).settings("ann")["windows"]
+    assert (settings["length_s"], settings["rate_hz"]) == ([2.0, 3.0], "own")
+    lab.append([replace(make_recording("dan", 78), rate_hz=100.0)])
+    again = train(mixed(), RECIPE)
+    assert (again.trained, again.unchanged) == (("dan",), ("ann", "bob", "cem"))
+    with pytest.raises(InputError, match="RawWindows"):
+        train(mixed(), Recipe(RawWindows(), MLP(12)))
 
 
 def test_train__with_other_code_trains_everyone_again(lab, monkeypatch):
@@ -341,7 +356,12 @@ def test_train__refuses_what_cannot_mean_anything(lab):
 def _everyone(counts: list[int], recipe: Recipe, inputs: int) -> cohorts.Cohort:
     people = [Person(f"person-{n}", np.arange(0), count, "") for n, count in enumerate(counts)]
     return cohorts.Cohort(
-        SimpleNamespace(length=inputs // 3), people, recipe, "exercise", "auto", 0
+        SimpleNamespace(distinct={"length": np.array([inputs // 3])}),
+        people,
+        recipe,
+        "exercise",
+        "auto",
+        0,
     )
 
 

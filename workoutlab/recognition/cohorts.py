@@ -26,6 +26,7 @@ from workoutlab.recognition.people import (
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.schema import RECORDINGS
 from workoutlab.signals import Windows
+from workoutlab.signals.inputs import name_inputs
 from workoutlab.store import tables
 
 __all__ = ["Cohort", "group_people", "train_cohort"]
@@ -85,7 +86,8 @@ def group_people(everyone: Cohort, threads: int, most: int | None = None) -> lis
         Number of people in a cohort; by default so few that there are many tasks, and so many
         that none of them is mostly a commit.
     """
-    inputs = len(everyone.recipe.inputs.names(everyone.windows.length))
+    lengths = everyone.windows.distinct["length"].astype(np.int64)
+    inputs = len(name_inputs(everyone.recipe.inputs, lengths)[0])
     room = _MOST_BYTES // (4 * inputs)
     if most is None:
         most = _MOST_PEOPLE
