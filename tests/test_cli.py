@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from workoutlab import Lab, Models, __version__
 from workoutlab.cli import app
+from workoutlab.signals.saved import load_features
 
 SAMPLE = Path(__file__).parents[1] / "data" / "muvr"
 
@@ -41,11 +42,13 @@ def test_version__is_the_packages() -> None:
 
 def test_help__lists_the_commands() -> None:
     text = invoke("--help").stdout
-    for command in ("demo", "ingest", "info", "train", "evaluate", "verify"):
+    for command in ("demo", "ingest", "info", "features", "train", "evaluate", "verify"):
         assert command in text
 
 
-@pytest.mark.parametrize("command", ["demo", "ingest", "info", "train", "evaluate", "verify"])
+@pytest.mark.parametrize(
+    "command", ["demo", "ingest", "info", "features", "train", "evaluate", "verify"]
+)
 def test_every_command__takes_lab_scheduler_and_json(command: str) -> None:
     text = invoke(command, "--help").stdout
     assert all(option in text for option in ("--lab", "--scheduler", "--json"))
@@ -100,6 +103,47 @@ def test_info__tells_people_and_size(lab: Path) -> None:
     assert str(found["sets"]) in invoke("info", "--lab", lab).stdout
 
 
+def test_features__then_nothing_is_left_to_compute(lab: Path) -> None:
+    choice = ("--names", "distribution", "--names", "jerk", "--channel", "magnitude")
+    told = invoke_json("features", "--lab", lab, "--name", "few", *choice, "--describe")
+    first = invoke_json("features", "--lab", lab, "--name", "few", *choice)
+    again = invoke_json("features", "--lab", lab, "--name", "few", *choice)
+    assert told["windows"] == first["computed"] == again["unchanged"] > 0
+    assert (first["unchanged"], again["computed"], again["failed"]) == (0, 0, {})
+    loaded = load_features(Lab(lab), "few")
+    assert loaded.sizes["window"] == first["computed"]
+    assert "magnitude_jerk" in loaded["feature"].values
+    assert told["features"] == loaded.sizes["feature"]
+
+
+def test_features__say_what_they_take_and_what_was_done(lab: Path) -> None:
+    result = invoke("features", "--lab", lab, "--name", "sets", "--within", "sets", "--names", "sd")
+    assert result.exit_code == 0
+    assert "4 features of each" in result.stdout
+    assert "features 'sets': " in result.stdout
+    other = invoke("features", "--lab", lab, "--name", "sets", "--names", "sd")
+    assert other.exit_code == 1
+    assert "replace=True" in other.stderr
+
+
+def test_features__list_the_catalogue() -> None:
+    found = invoke_json("features", "--list")["features"]
+    assert {"name", "unit", "of", "group", "definition", "source", "cost_ns"} == set(found[0])
+    names = [feature["name"] for feature in found]
+    assert "dominant_frequency" in names
+    some = invoke("features", "--list", "--names", "axes")
+    assert some.exit_code == 0
+    assert "correlation_xy" in some.stdout
+    assert "kurtosis" not in some.stdout
+    assert "near: mean" in invoke("features", "--list", "--names", "means").stderr
+
+
+def test_features__need_a_lab_or_list() -> None:
+    result = CliRunner().invoke(app, ["features"], env={"WORKOUTLAB_LAB": None})
+    assert result.exit_code == 2
+    assert "--list" in result.stderr
+
+
 def test_train__then_nothing_is_left_to_train(lab: Path) -> None:
     first = invoke_json("train", "--lab", lab, "--epochs", 2, "--hidden", "16", "--name", "quick")
     again = invoke_json("train", "--lab", lab, "--epochs", 2, "--hidden", "16", "--name", "quick")
@@ -145,7 +189,7 @@ def test_verify__a_flipped_bit_is_an_exit_status(lab: Path, tmp_path: Path) -> N
     assert invoke_json("verify", "--lab", copy, status=1)["problems"]
 
 
-@pytest.mark.parametrize("command", ["info", "train", "evaluate", "verify"])
+@pytest.mark.parametrize("command", ["info", "features", "train", "evaluate", "verify"])
 def test_every_command__no_lab_there(command: str, tmp_path: Path) -> None:
     text = invoke(command, "--lab", tmp_path / "nothing")
     assert text.exit_code == 1

@@ -9,8 +9,8 @@ from workoutlab.lab import Lab
 from workoutlab.recording import LabelledSet, Recording
 from workoutlab.signals import Preparation, RawWindows, Statistics, features, saving, windows
 from workoutlab.signals.own import Own
-from workoutlab.signals.saved import PIECES, SEGMENTS, list_names, load
-from workoutlab.signals.saving import save
+from workoutlab.signals.saved import PIECES, SEGMENTS, list_names, load_features
+from workoutlab.signals.saving import save_features
 from workoutlab.store import tables
 
 USERS = ("ann", "bob", "cid", "ann")
@@ -74,9 +74,9 @@ def computed(monkeypatch):
 def test_load__equals_what_is_computed(lab, within, block_bytes, scheduler):
     plan = plan_of(lab, within=within)
     with dask.config.set(scheduler=scheduler):
-        result = save(plan, "daily", block_bytes=block_bytes)
+        result = save_features(plan, "daily", block_bytes=block_bytes)
         assert (result.computed, result.unchanged, result.failed) == (len(plan), 0, {})
-        check_same(load(lab, "daily", block_bytes=block_bytes), features(plan))
+        check_same(load_features(lab, "daily", block_bytes=block_bytes), features(plan))
     assert result.snapshot == lab.snapshot
 
 
@@ -87,44 +87,44 @@ def test_save__on_a_cluster_of_processes(lab):
         n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
     )
     with cluster, Client(cluster):
-        assert save(plan, "daily", inputs, block_bytes=300_000).computed == len(plan)
-        assert save(plan, "daily", inputs, block_bytes=40_000).computed == 0
-        check_same(load(lab, "daily"), features(plan, inputs))
+        assert save_features(plan, "daily", inputs, block_bytes=300_000).computed == len(plan)
+        assert save_features(plan, "daily", inputs, block_bytes=40_000).computed == 0
+        check_same(load_features(lab, "daily"), features(plan, inputs))
         held = Lab("memory://saved-elsewhere")
         held.append(record(0, "ann"))
         with pytest.raises(LabError, match="in this process's memory"):
-            save(plan_of(held), "daily")
+            save_features(plan_of(held), "daily")
 
 
 def test_save__twice_computes_nothing(lab, computed):
     plan = plan_of(lab)
-    save(plan, "daily", block_bytes=40_000)
+    save_features(plan, "daily", block_bytes=40_000)
     computed.clear()
     before = lab.snapshot
-    result = save(plan, "daily", block_bytes=300_000)
+    result = save_features(plan, "daily", block_bytes=300_000)
     assert (result.computed, result.unchanged) == (0, len(plan))
     assert computed == []
     assert lab.snapshot == before
 
 
 def test_save__computes_only_what_a_new_recording_needs(lab, computed):
-    save(plan_of(lab), "daily")
+    save_features(plan_of(lab), "daily")
     computed.clear()
     lab.append(record(9, "bob"))
     plan = plan_of(lab)
-    result = save(plan, "daily")
+    result = save_features(plan, "daily")
     assert computed == [4]
     assert result.computed + result.unchanged == len(plan)
-    check_same(load(lab, "daily"), features(plan))
+    check_same(load_features(lab, "daily"), features(plan))
 
 
 def test_save__of_part_of_a_plan_and_then_of_all_of_it(lab, computed):
-    assert save(plan_of(lab, users="bob"), "daily").ok
+    assert save_features(plan_of(lab, users="bob"), "daily").ok
     computed.clear()
     plan = plan_of(lab)
-    assert save(plan, "daily").ok
+    assert save_features(plan, "daily").ok
     assert sorted(computed) == [0, 2, 3]
-    check_same(load(lab, "daily"), features(plan))
+    check_same(load_features(lab, "daily"), features(plan))
 
 
 def test_save__that_was_cut_short_goes_on_where_it_was(lab, computed, monkeypatch):
@@ -139,19 +139,19 @@ def test_save__that_was_cut_short_goes_on_where_it_was(lab, computed, monkeypatc
 
     monkeypatch.setattr(saving, "_store", die)
     with dask.config.set(scheduler="synchronous"), pytest.raises(KeyboardInterrupt):
-        save(plan, "daily", block_bytes=10**5)
+        save_features(plan, "daily", block_bytes=10**5)
     monkeypatch.setattr(saving, "_store", store)
-    held = load(lab.refresh(), "daily").sizes["window"]
+    held = load_features(lab.refresh(), "daily").sizes["window"]
     assert 0 < held < len(plan)
     computed.clear()
-    result = save(plan, "daily", block_bytes=10**5)
+    result = save_features(plan, "daily", block_bytes=10**5)
     assert (result.computed, result.unchanged) == (len(plan) - held, held)
-    check_same(load(lab, "daily"), features(plan))
+    check_same(load_features(lab, "daily"), features(plan))
 
 
 def test_save_block__that_is_run_again_stores_nothing_twice(lab):
     plan = plan_of(lab)
-    saving.save(plan.select([]), "daily")
+    saving.save_features(plan.select([]), "daily")
     block = saving._Block(
         plan.with_segments(plan.segments.assign(origin=plan.segments["start"])),
         Statistics(),
@@ -160,16 +160,16 @@ def test_save_block__that_is_run_again_stores_nothing_twice(lab):
     )
     assert saving.save_block(block) == (len(plan), {})
     assert saving.save_block(block) == (len(plan), {})
-    check_same(load(lab.refresh(), "daily"), features(plan))
+    check_same(load_features(lab.refresh(), "daily"), features(plan))
 
 
 def test_save__splits_long_stretches_the_same_for_any_blocks(lab, monkeypatch):
     monkeypatch.setattr(saving, "_STRETCH", 7)
     plan = plan_of(lab, length=["4s", "8s"])
-    save(plan, "daily", block_bytes=200_000)
-    assert save(plan, "daily", block_bytes=90_000).computed == 0
+    save_features(plan, "daily", block_bytes=200_000)
+    assert save_features(plan, "daily", block_bytes=90_000).computed == 0
     assert (lab.root()["features/daily/segments/count"][:] <= 7).all()
-    check_same(load(lab, "daily"), features(plan))
+    check_same(load_features(lab, "daily"), features(plan))
 
 
 def test_save__tells_which_recordings_failed_and_keeps_the_rest(lab):
@@ -191,7 +191,7 @@ def test_save__tells_which_recordings_failed_and_keeps_the_rest(lab):
             stop=np.where(broken, plan.segments["start"] + 400, plan.segments["stop"]),
         )
     )
-    result = save(mixed, "daily", inputs)
+    result = save_features(mixed, "daily", inputs)
     (failed,) = result.failed
     assert failed.startswith(f"recording {one} (ann, session-")
     assert "own feature 'late' failed" in result.failed[failed]
@@ -223,7 +223,7 @@ class _OwnOnly:
 
 
 def test_save__refuses_other_settings_under_the_same_name(lab):
-    save(plan_of(lab), "daily")
+    save_features(plan_of(lab), "daily")
     for plan, inputs, told in [
         (plan_of(lab, within="sets"), None, 'within was "recordings", now "sets"'),
         (plan_of(lab, step="2s"), None, r"step_s was 1\.0, now 2\.0"),
@@ -231,63 +231,65 @@ def test_save__refuses_other_settings_under_the_same_name(lab):
         (plan_of(lab, preparation=Preparation(gravity="remove")), None, "preparation was"),
     ]:
         with pytest.raises(InputError, match=f"other settings .*{told}.*replace=True"):
-            save(plan, "daily", inputs)
+            save_features(plan, "daily", inputs)
 
 
 def test_save__tells_another_version_of_an_own_function(lab):
     plan = plan_of(lab)
-    save(plan, "own", _OwnOnly(Own(lambda values, rate_hz: values[0] / rate_hz, name="first")))
+    save_features(
+        plan, "own", _OwnOnly(Own(lambda values, rate_hz: values[0] / rate_hz, name="first"))
+    )
     same = _OwnOnly(Own(lambda values, rate_hz: values[0] / rate_hz, name="first"))
-    assert save(plan, "own", same).computed == 0
+    assert save_features(plan, "own", same).computed == 0
     other = _OwnOnly(Own(lambda values, rate_hz: values[1] / rate_hz, name="first"))
     with pytest.raises(InputError, match="inputs was"):
-        save(plan, "own", other)
+        save_features(plan, "own", other)
 
 
 def test_save__replaces_when_asked_to(lab):
-    save(plan_of(lab), "daily")
+    save_features(plan_of(lab), "daily")
     plan = plan_of(lab, within="sets")
-    assert save(plan, "daily", RawWindows(), replace=True).computed == len(plan)
-    check_same(load(lab, "daily"), features(plan, RawWindows()))
-    assert save(plan, "daily", RawWindows(), replace=True).computed == 0
+    assert save_features(plan, "daily", RawWindows(), replace=True).computed == len(plan)
+    check_same(load_features(lab, "daily"), features(plan, RawWindows()))
+    assert save_features(plan, "daily", RawWindows(), replace=True).computed == 0
 
 
 def test_save__refuses_windows_that_are_cut_differently(lab):
     plan = plan_of(lab)
-    save(plan, "daily")
+    save_features(plan, "daily")
     rows = plan.segments.assign(start=plan.segments["start"] + 50, count=plan.segments["count"] - 1)
     rows = rows[rows["count"] > 0]
     with pytest.raises(InputError, match="recording 0 of ann was saved with windows that were cut"):
-        save(plan.with_segments(rows), "daily")
-    assert save(plan.with_segments(rows), "later").ok
+        save_features(plan.with_segments(rows), "daily")
+    assert save_features(plan.with_segments(rows), "later").ok
 
 
 def test_save__refuses_recordings_in_memory_and_the_past(lab):
     with pytest.raises(InputError, match="recordings in memory"):
-        save(plan_of(record(0, "ann")), "daily")
+        save_features(plan_of(record(0, "ann")), "daily")
     with pytest.raises(ReadOnlyLabError):
-        save(plan_of(lab.at(lab.snapshot)), "daily")
+        save_features(plan_of(lab.at(lab.snapshot)), "daily")
     with pytest.raises(SchemaError, match="name of the features"):
-        save(plan_of(lab), "two words")
+        save_features(plan_of(lab), "two words")
     with pytest.raises(InputError, match="expected the plan"):
-        save(lab, "daily")
+        save_features(lab, "daily")
 
 
 def test_save__of_no_windows_leaves_features_without_any(lab):
-    save(plan_of(lab).select([]), "none")
-    loaded = load(lab, "none")
+    save_features(plan_of(lab).select([]), "none")
+    loaded = load_features(lab, "none")
     assert loaded.sizes == {"window": 0, "feature": 67}
     assert loaded.compute()["features"].shape == (0, 67)
 
 
 def test_load__computes_nothing_behind_the_callers_back(lab):
-    save(plan_of(lab), "daily")
+    save_features(plan_of(lab), "daily")
 
     def refuse(*args, **settings):
         raise AssertionError("something was read")
 
     with dask.config.set(scheduler=refuse):
-        loaded = load(lab, "daily")
+        loaded = load_features(lab, "daily")
         repr(loaded)
         loaded.to_dask_dataframe()
         with pytest.raises(AssertionError, match="something was read"):
@@ -295,30 +297,32 @@ def test_load__computes_nothing_behind_the_callers_back(lab):
 
 
 def test_load__keeps_to_its_snapshot(lab):
-    save(plan_of(lab, users="bob"), "daily")
-    loaded, count = load(lab, "daily"), len(plan_of(lab, users="bob"))
+    save_features(plan_of(lab, users="bob"), "daily")
+    loaded, count = load_features(lab, "daily"), len(plan_of(lab, users="bob"))
     assert loaded.snapshot == lab.snapshot
-    save(plan_of(lab), "daily")
+    save_features(plan_of(lab), "daily")
     assert loaded.compute().sizes["window"] == count
-    assert load(lab, "daily").sizes["window"] > count
+    assert load_features(lab, "daily").sizes["window"] > count
 
 
 def test_load__tells_which_names_there_are(lab):
     with pytest.raises(NotInLabError, match=r"no features 'daily' .* there are none yet"):
-        load(lab, "daily")
-    save(plan_of(lab), "nightly")
-    with pytest.raises(NotInLabError, match=r"there are nightly; workoutlab\.save makes them"):
-        load(lab, "daily")
+        load_features(lab, "daily")
+    save_features(plan_of(lab), "nightly")
+    with pytest.raises(
+        NotInLabError, match=r"there are nightly; workoutlab\.save_features makes them"
+    ):
+        load_features(lab, "daily")
     assert list_names(lab.root()) == ["nightly"]
 
 
 def test_erase_user__erases_saved_features(lab):
-    save(plan_of(lab), "daily")
-    before = load(lab, "daily").compute()
+    save_features(plan_of(lab), "daily")
+    before = load_features(lab, "daily").compute()
     erased = lab.erase_user("ann")
     assert erased.features > 0
     assert erased.rows["features/daily/pieces"] == 2
-    after = load(lab, "daily").compute()
+    after = load_features(lab, "daily").compute()
     kept = before.isel(window=np.flatnonzero(before["user"].values != "ann"))
     np.testing.assert_array_equal(after["features"].values, kept["features"].values)
     assert set(after["user"].values) == {"bob", "cid"}
@@ -342,14 +346,14 @@ def test_save__leaves_out_who_is_erased_meanwhile(lab, monkeypatch):
         return store(root, *others)
 
     monkeypatch.setattr(saving, "_store", erase_first)
-    result = save(plan, "daily")
+    result = save_features(plan, "daily")
     assert list(result.failed.values()) == ["erased from the lab while it was computed"]
-    assert "bob" not in load(lab, "daily")["user"].values
+    assert "bob" not in load_features(lab, "daily")["user"].values
     assert result.computed == (plan.frame()["user"] != "bob").sum()
 
 
 def test_verify__sees_a_changed_number(lab):
-    save(plan_of(lab), "daily")
+    save_features(plan_of(lab), "daily")
     found = lab.verify()
     assert found.ok
     assert found.features == len(USERS)
@@ -364,7 +368,7 @@ def test_verify__sees_a_changed_number(lab):
 
 
 def test_verify__sees_a_flipped_byte(lab, tmp_path):
-    save(plan_of(lab), "daily")
+    save_features(plan_of(lab), "daily")
     newest = max((tmp_path / "lab" / "chunks").iterdir(), key=lambda path: path.stat().st_size)
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
@@ -373,9 +377,9 @@ def test_verify__sees_a_flipped_byte(lab, tmp_path):
 
 
 def test_saved_tables__declare_every_column_that_is_written(lab):
-    save(plan_of(lab), "daily")
+    save_features(plan_of(lab), "daily")
     home = lab.root()["features/daily"]
     assert list(tables.read(home, SEGMENTS).columns) == list(SEGMENTS.columns)
     pieces = tables.read(home, PIECES)
-    assert pieces["length"].sum() == load(lab, "daily").sizes["window"]
+    assert pieces["length"].sum() == load_features(lab, "daily").sizes["window"]
     assert set(pieces["digest"]) == set(lab.table("recordings", ["digest"])["digest"])

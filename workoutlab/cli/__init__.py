@@ -1,8 +1,8 @@
-"""The command line: ``workoutlab demo|ingest|info|train|evaluate|verify``."""
+"""The command line: ``workoutlab demo|ingest|info|features|train|evaluate|verify``."""
 
 import typer
 
-from workoutlab.cli import labs, models, tour
+from workoutlab.cli import features, labs, models, tour
 
 __all__ = ["app"]
 
@@ -17,6 +17,7 @@ app = typer.Typer(
 app.command()(tour.demo)
 app.command()(labs.ingest)
 app.command()(labs.info)
+app.command()(features.features)
 app.command()(models.train)
 app.command()(models.evaluate)
 app.command()(labs.verify)

@@ -1,5 +1,6 @@
 """Commands that train and judge networks: ``train`` and ``evaluate``."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,19 @@ if TYPE_CHECKING:
     from workoutlab.recognition import Baseline, Recipe
     from workoutlab.signals import Windows
 
-__all__ = ["evaluate", "train"]
+__all__ = [
+    "DeviceOption",
+    "ExerciseOption",
+    "GroupOption",
+    "LengthOption",
+    "RateOption",
+    "StepOption",
+    "TrimOption",
+    "UserOption",
+    "evaluate",
+    "make_plan",
+    "train",
+]
 
 
 class InputsChoice(StrEnum):
@@ -91,12 +104,9 @@ def train(  # noqa: PLR0913  one parameter an option
     with running(json, scheduler=scheduler, workers=workers) as output:
         from workoutlab import train as train_networks
 
-        windows = _plan(
+        windows = make_plan(
             lab,
-            length,
-            step,
-            trim,
-            rate,
+            {"length": length, "step": step, "trim": trim, "rate_hz": rate},
             users=user,
             devices=device,
             muscle_groups=muscle_group,
@@ -149,12 +159,9 @@ def evaluate(  # noqa: PLR0913  one parameter an option
     with running(json, scheduler=scheduler, workers=workers) as output:
         from workoutlab import evaluate as evaluate_recipe
 
-        windows = _plan(
+        windows = make_plan(
             lab,
-            length,
-            step,
-            trim,
-            rate,
+            {"length": length, "step": step, "trim": trim, "rate_hz": rate},
             users=user,
             devices=device,
             muscle_groups=muscle_group,
@@ -175,14 +182,12 @@ def evaluate(  # noqa: PLR0913  one parameter an option
             output.say(f"Report: {result.save_html(report)}")
 
 
-def _plan(
-    lab: str, length: str, step: str, trim: float, rate: float | None, **filters: Any
-) -> "Windows":
+def make_plan(lab: str, layout: Mapping[str, Any], **filters: Any) -> "Windows":
+    """Plan windows over the lab at an address, laid out and filtered as options say."""
     from workoutlab import Lab, windows
 
     chosen = {name: names for name, names in filters.items() if names}
-    opened = Lab(lab, create=False)
-    return windows(opened, length=length, step=step, trim=trim, rate_hz=rate, **chosen)
+    return windows(Lab(lab, create=False), **layout, **chosen)
 
 
 def _recipe(inputs: InputsChoice, hidden: str, *, epochs: int, seed: int = 0) -> "Recipe":

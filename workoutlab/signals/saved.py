@@ -29,7 +29,7 @@ from workoutlab.store.failures import reading
 if TYPE_CHECKING:
     from workoutlab.signals.dataset import Features
 
-__all__ = ["KEY", "PIECES", "SEGMENTS", "append", "load", "prepare", "read_keys"]
+__all__ = ["KEY", "PIECES", "SEGMENTS", "append", "load_features", "prepare", "read_keys"]
 
 SEGMENTS: Final = Table(
     "segments",
@@ -208,7 +208,7 @@ def append(
     )
 
 
-def load(lab: Lab, name: str, *, block_bytes: int | None = None) -> "Features":
+def load_features(lab: Lab, name: str, *, block_bytes: int | None = None) -> "Features":
     """Return saved features as a lazy dataset, which reads them when it is computed.
 
     Parameters
@@ -235,7 +235,7 @@ def load(lab: Lab, name: str, *, block_bytes: int | None = None) -> "Features":
 
     Examples
     --------
-    >>> load(Lab("memory://without-features"), "daily")
+    >>> load_features(Lab("memory://without-features"), "daily")
     Traceback (most recent call last):
     ...
     workoutlab.errors.NotInLabError: the lab at memory://without-features has no features 'daily'...
@@ -252,7 +252,7 @@ def load(lab: Lab, name: str, *, block_bytes: int | None = None) -> "Features":
         there = f"there are {', '.join(names)}" if names else "there are none yet"
         raise NotInLabError(
             f"the lab at {lab.url} has no features {name!r} at {lab.snapshot}, {there}; "
-            "workoutlab.save makes them, Lab.refresh shows what others made"
+            "workoutlab.save_features makes them, Lab.refresh shows what others made"
         )
     names, units = read_json(home, "names"), read_json(home, "units")
     frame = tables.read(home, SEGMENTS).sort_values(list(_ORDER), ignore_index=True)

@@ -31,7 +31,7 @@ from workoutlab.signals.statistics import Statistics
 from workoutlab.signals.windows import Windows
 from workoutlab.store import layout, tables
 
-__all__ = ["SaveResult", "save"]
+__all__ = ["SaveResult", "save_features"]
 
 _STRETCH: Final = 4096
 """Most windows of a stretch. Stretches are what is told apart, so they do not follow the blocks."""
@@ -95,7 +95,7 @@ class _Block:
     seen: int
 
 
-def save(
+def save_features(
     windows: Windows,
     name: str,
     inputs: Inputs | None = None,
@@ -108,7 +108,7 @@ def save(
 
     Each block is committed by the task that computed it, and windows that the lab holds under this
     name are not computed again. So it is safe to kill, and cheap to repeat after new recordings
-    have come. :func:`workoutlab.load` returns what was saved.
+    have come. :func:`workoutlab.load_features` returns what was saved.
 
     Parameters
     ----------
@@ -144,17 +144,17 @@ def save(
     Examples
     --------
     >>> import workoutlab as wl
-    >>> from workoutlab.signals.saved import load
+    >>> from workoutlab.signals.saved import load_features
     >>> lab = wl.Lab("memory://save-example")
     >>> still = np.tile(np.float32([0, 0, 1]), (1000, 1))
     >>> rest = wl.Recording(user="ann", session="monday", acceleration=still, rate_hz=50)
     >>> _ = lab.append([rest])
     >>> plan = wl.windows(lab, within="recordings")
-    >>> print(save(plan, "daily"))
+    >>> print(save_features(plan, "daily"))
     features 'daily': 13 windows computed, 0 unchanged
-    >>> print(save(plan, "daily"))
+    >>> print(save_features(plan, "daily"))
     features 'daily': 0 windows computed, 13 unchanged
-    >>> load(lab, "daily")["features"].sel(feature="z_mean").values[:2]
+    >>> load_features(lab, "daily")["features"].sel(feature="z_mean").values[:2]
     array([1., 1.], dtype=float32)
     """
     check_id(name, "name of the features")
