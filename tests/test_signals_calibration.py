@@ -241,6 +241,16 @@ def test_calibration__survives_pickling_and_being_cut_down():
     assert Preparation().only([]) == Preparation()
 
 
+def test_calibration__travels_with_the_recordings_of_a_task_alone():
+    found = calibrate(recordings := pool_of_three(), pooled_by="device", progress=False)
+    plan = windows(recordings, within="recordings", preparation=Preparation(calibration=found))
+    part = plan.select((plan.segments["recording"] == 1).to_numpy())
+    assert part.preparation.calibration.frame["recording"].tolist() == [1]
+    assert part.preparation.settings() == plan.preparation.settings()
+    both = plan.segments["recording"].iloc[plan.locate()[0]].to_numpy() == 1
+    np.testing.assert_array_equal(compute(part, RawWindows()), compute(plan, RawWindows())[both])
+
+
 def test_calibration__refuses_a_table_that_is_none():
     frame = calibrate(record(rest(3)), progress=False).frame
     with pytest.raises(SchemaError, match="gain_z"):

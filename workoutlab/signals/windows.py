@@ -218,13 +218,14 @@ class Windows:
     def with_segments(self, segments: pd.DataFrame) -> "Windows":
         """Return the plan with other segments, sorted like these.
 
-        Of recordings in memory it holds only those that the segments are of.
+        Of recordings in memory, and of a calibration, it holds only what the segments are of.
         """
         segments = segments.reset_index(drop=True)
         lab = self.lab
         if isinstance(lab, Held):
             lab = lab.only(segments["recording"].unique())
-        return replace(self, lab=lab, segments=segments)
+        preparation = self.preparation.only(segments["digest"])
+        return replace(self, lab=lab, preparation=preparation, segments=segments)
 
     def exclude(self, intervals: pd.DataFrame, share: float = 0.0) -> "Windows":
         """Return the plan without windows that intervals cover: time not worn, clipping, pauses.
