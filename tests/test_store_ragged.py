@@ -11,7 +11,7 @@ from zarr.abc.buffer import Buffer
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from workoutlab.errors import DamagedLabError
-from workoutlab.store import chunks, ragged
+from workoutlab.store import chunks, layout, ragged
 from workoutlab.store.arrays import whole
 
 CHUNK = 8
@@ -89,6 +89,26 @@ def test_read_many__through_zarr_where_the_codecs_are_others(codecs: Any) -> Non
     read = ragged.read_many(group, "a", list(zip(offsets, [3, CHUNK + 2], strict=True)))
     for one, piece in zip(read, pieces, strict=True):
         np.testing.assert_array_equal(one, piece)
+
+
+def test_write__within_a_chunk_leaves_the_rest_of_it() -> None:
+    group = _new()
+    ragged.write(group, "a", int(ragged.allocate(group, "a", [CHUNK])[0]), np.arange(CHUNK))
+    ragged.write(group, "a", 2, [-1, -2])
+    assert ragged.read(group, "a", 0, 6).tolist() == [0, 1, -1, -2, 4, 5]
+
+
+def test_coding_of__is_none_where_chunks_split_the_axes() -> None:
+    group = zarr.group(zarr.storage.MemoryStore())
+    codecs = layout.codecs("float32")
+    one, other = (
+        group.create_array(
+            name, shape=(16, 4), chunks=(CHUNK, width), dtype="f4", compressors=codecs
+        )
+        for name, width in (("one", 4), ("other", 2))
+    )
+    assert chunks.coding_of(one) is not None
+    assert chunks.coding_of(other) is None
 
 
 @settings(max_examples=50, deadline=None)

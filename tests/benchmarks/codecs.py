@@ -54,26 +54,26 @@ class Way:
 _LAYOUT = layout.codecs
 
 
-def _blosc(name: str, level: int, shuffle: str, chunk: int = layout.SAMPLES_PER_CHUNK) -> Way:
-    codec = BloscCodec(cname=name, clevel=level, shuffle=shuffle)  # type: ignore[arg-type]
-    return Way(f"{name} {level}, {shuffle}", chunk, codec)
+def _blosc(name: str, level: int, shuffle: str, *, chunk: int = 65_536, block: int = 0) -> Way:
+    codec = BloscCodec(cname=name, clevel=level, shuffle=shuffle, blocksize=block)  # type: ignore[arg-type]
+    return Way(f"{name} {level}, {shuffle}{', large blocks' * bool(block)}", chunk, codec)
 
 
+LARGE = 2**18
 WAYS = (
     Way("as chosen"),
-    _blosc("lz4", 5, "shuffle", 16_384),
-    _blosc("lz4", 5, "shuffle", 32_768),
-    _blosc("lz4", 5, "shuffle", 131_072),
+    _blosc("lz4", 1, "shuffle", chunk=32_768, block=LARGE),
+    _blosc("lz4", 1, "shuffle", chunk=131_072, block=LARGE),
     _blosc("lz4", 0, "noshuffle"),
     _blosc("lz4", 5, "noshuffle"),
     _blosc("lz4", 1, "shuffle"),
-    _blosc("lz4", 9, "shuffle"),
-    _blosc("lz4", 1, "bitshuffle", 32_768),
+    _blosc("lz4", 5, "shuffle"),
+    _blosc("lz4", 9, "shuffle", block=LARGE),
+    _blosc("lz4", 1, "bitshuffle", chunk=32_768),
     _blosc("lz4", 5, "bitshuffle"),
     _blosc("zstd", 1, "shuffle"),
-    _blosc("zstd", 1, "bitshuffle"),
     _blosc("zstd", 3, "shuffle"),
-    _blosc("zstd", 5, "shuffle"),
+    _blosc("zstd", 3, "bitshuffle"),
     Way("zstd 0, by zarr's pipeline", codec=ZstdCodec(level=0)),
 )
 

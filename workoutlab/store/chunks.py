@@ -99,7 +99,8 @@ def coding_of(array: Array) -> Coding | None:
     True
     """
     codecs: tuple[Any, ...] = getattr(array.metadata, "codecs", ())
-    if sys.byteorder != "little" or len(codecs) != 3:
+    along_first_alone = array.chunks[1:] == array.shape[1:]
+    if sys.byteorder != "little" or len(codecs) != 3 or not along_first_alone:
         return None
     ours = (BytesCodec, BloscCodec, Crc32cCodec)
     if not all(isinstance(codec, kind) for codec, kind in zip(codecs, ours, strict=True)):

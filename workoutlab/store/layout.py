@@ -59,6 +59,8 @@ _FROM_DISK: Final = icechunk.StorageConcurrencySettings(
 """Icechunk reads a file in parts, five by default, each on a thread of its own; in one part it
 would stream it, 8 KiB at a time. Two took 0.21 ms for 230 kB, five 0.33, one 0.54."""
 
+_BLOCK_BYTES: Final = 2**18
+
 _SENTINEL: Final = "workoutlab"
 _VERSION: Final = 1
 
@@ -81,8 +83,9 @@ def configuration(*, folder: bool = False) -> icechunk.RepositoryConfig:
 def codecs(dtype: npt.DTypeLike) -> tuple[BytesBytesCodec, ...]:
     """Return the compressors of an array; each pipeline ends in a CRC-32C of the stored bytes.
 
-    Floats are bit-shuffled, which suits neighbouring samples; everything else, text included, goes
-    through zstd, whose own checksum does not cover its header.
+    Numbers are shuffled byte by byte, so that exponents lie together, and go through lz4, in blocks
+    that fill the four streams of a float32 with 64 KiB each, the reach of lz4. Text goes through
+    zstd, whose own checksum does not cover its header.
 
     Examples
     --------
@@ -91,7 +94,8 @@ def codecs(dtype: npt.DTypeLike) -> tuple[BytesBytesCodec, ...]:
     """
     if dtype == "str":
         return (ZstdCodec(level=3), Crc32cCodec())
-    return (BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"), Crc32cCodec())
+    lz4 = BloscCodec(cname="lz4", clevel=1, shuffle="shuffle", blocksize=_BLOCK_BYTES)
+    return (lz4, Crc32cCodec())
 
 
 def fill(dtype: npt.DTypeLike) -> Any:

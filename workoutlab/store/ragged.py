@@ -125,11 +125,12 @@ def write_many(
     offsets: Sequence[int] | npt.NDArray[np.integer],
     pieces: Sequence[npt.NDArray[Any]],
 ) -> None:
-    """Write many pieces, far cheaper than one by one."""
+    """Write many pieces, far cheaper than one by one, where :func:`allocate` put them."""
     if not len(pieces):
         return
     array = open_array(group, name)
-    if coding := chunks.coding_of(array):
+    aligned = not np.any(np.asarray(offsets) % array.chunks[0])
+    if aligned and (coding := chunks.coding_of(array)):
         chunks.put(array, coding, _chunks_of(array.chunks[0], offsets, pieces))
         return
     for offset, piece in zip(offsets, pieces, strict=True):
@@ -189,10 +190,12 @@ def _read_coded(
     scratch = np.empty(coding.shape, dtype=array.dtype)
     with reading(f"{array.path}, entries {_extent(stretches)},"):
         for number, stored in chunks.fetch(array, list(wanted)):
-            first, *others = wanted[number]
-            alone = not others and len(first[1]) == len(scratch)
-            coding.decode(stored, first[1] if alone else scratch)
-            for part, out in () if alone else wanted[number]:
+            parts = wanted[number]
+            if len(parts) == 1 and len(parts[0][1]) == len(scratch):
+                coding.decode(stored, parts[0][1])
+                continue
+            coding.decode(stored, scratch)
+            for part, out in parts:
                 out[...] = scratch[part]
     return found
 
