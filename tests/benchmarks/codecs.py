@@ -56,7 +56,7 @@ _LAYOUT = layout.codecs
 
 def _blosc(name: str, level: int, shuffle: str, *, chunk: int = 65_536, block: int = 0) -> Way:
     codec = BloscCodec(cname=name, clevel=level, shuffle=shuffle, blocksize=block)  # type: ignore[arg-type]
-    return Way(f"{name} {level}, {shuffle}{', large blocks' * bool(block)}", chunk, codec)
+    return Way(f"{name} {level}, {shuffle}{' large' * bool(block)}", chunk, codec)
 
 
 LARGE = 2**18
@@ -74,7 +74,7 @@ WAYS = (
     _blosc("zstd", 1, "shuffle"),
     _blosc("zstd", 3, "shuffle"),
     _blosc("zstd", 3, "bitshuffle"),
-    Way("zstd 0, by zarr's pipeline", codec=ZstdCodec(level=0)),
+    Way("zstd 0, through zarr", codec=ZstdCodec(level=0)),
 )
 
 
@@ -202,7 +202,7 @@ def main() -> None:
             for name, chunk, row in measure(signals, WAYS, Path(folder), rounds=chosen.rounds):
                 figures = [f"{row[column]:.4g}" if column in row else "" for column in _COLUMNS]
                 table.add_row(kind, name, f"{chunk:,}", *figures)
-    Console(width=120).print(table)
+    Console(width=150).print(table)
 
 
 if __name__ == "__main__":

@@ -215,14 +215,12 @@ def read_threads(folder: Path) -> ReadMany:
 
 def read_flat(folder: Path) -> ReadMany:
     """Return what reads sessions from the one file."""
+    file, count = folder / "flat", SAMPLES * 3
 
-    def read(rows: list[int]) -> list[npt.NDArray[np.float32]]:
-        return [
-            np.fromfile(folder / "flat", "f4", SAMPLES * 3, offset=row * SAMPLES * 12)
-            for row in rows
-        ]
+    def read(row: int) -> npt.NDArray[np.float32]:
+        return np.fromfile(file, "f4", count, offset=row * count * 4).reshape(SAMPLES, 3)
 
-    return read
+    return lambda rows: [read(row) for row in rows]
 
 
 def read_array(open_array: Callable[[Path], zarr.Array[Any]], folder: Path) -> ReadMany:
