@@ -41,6 +41,7 @@ def lab():
         ({"around": "start", "step": 1}, "step: there is one window around each event"),
         ({"around": "start", "overlap": 0.5}, "overlap: there is one window around each event"),
         ({"around": "start", "trim": 0.1}, "trim: windows around events"),
+        ({"within": "recordings", "trim": 0.1}, "trim: it is a share of sets"),
         ({"length": "set", "step": 1}, "length='set': .* without step or around"),
         ({"length": "set", "overlap": 0}, "length='set': .* without overlap or around"),
         ({"length": "set", "around": "stop"}, "length='set'"),

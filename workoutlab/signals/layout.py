@@ -105,6 +105,9 @@ class Layout:
             "trim: windows around events count from the whole set's; leave it out": (
                 self.around is not None and self.trim is not None
             ),
+            "trim: it is a share of sets; leave it out within='recordings'": (
+                not self.by_set and self.trim is not None
+            ),
             "length='set': whole sets are windows of their own lengths, within sets, without "
             f"{stepped} or around": (
                 self.whole_sets and (steps or self.around is not None or not self.by_set)
