@@ -246,10 +246,24 @@ def test_split_plan__splits_a_long_recording(lab):
     assert all((each.segments["stop"] <= part.segments["stop"].max()).all() for each in parts)
 
 
-def test_split_plan__gives_every_thread_work(lab):
+def test_split_plan__gives_every_thread_the_same_work(lab):
     plan = windows(lab, length=4, rate_hz=50, step="20ms", within="recordings")
     total = len(plan) * (ROW_BYTES + 28)
-    assert len(split_plan(plan, Statistics())) == pytest.approx(total / 2**20, rel=0.5)
+    counts = [len(part) for part in split_plan(plan, Statistics())]
+    assert len(counts) == -(-total // (2 * 2**20))
+    assert max(counts) < 1.3 * min(counts)
+
+
+def test_features__told_apart_by_all_that_changes_them(lab):
+    plan = windows(lab, length=4, rate_hz=50)
+    relabelled = plan.with_segments(plan.segments.assign(exercise="other"))
+    later = plan.with_segments(plan.segments.assign(start=plan.segments["start"] + 1))
+    filtered = windows(lab, length=4, rate_hz=50, preparation=Preparation(gravity="remove"))
+    plans = (plan, relabelled, later, filtered)
+    names = {features(each)["features"].data.name for each in plans}
+    names.add(features(plan, Statistics("mean"))["features"].data.name)
+    names.add(features(plan, block_bytes=50_000)["features"].data.name)
+    assert len(names) == len(plans) + 2
 
 
 def test_features__are_in_the_unit_that_samples_are_prepared_in(lab):

@@ -5,7 +5,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from workoutlab.signals.grid import Source
 from workoutlab.signals.inputs import Inputs, name_inputs
@@ -95,20 +94,20 @@ def _compute_part(
 
 def _stretches(windows: Windows) -> Iterator[tuple[Source, slice]]:
     """Find the windows that are read together: of one part of a recording, and not far apart."""
-    rows = np.flatnonzero(windows.segments["count"].to_numpy() > 0)
+    # Arrays, not frames, which would take longer than describing a thousand windows.
+    segments = windows.segments
+    rows = np.flatnonzero(segments["count"].to_numpy() > 0)
     if not len(rows):
         return
-    used = windows.segments.iloc[rows]
-    start, stop = used["start"].to_numpy(), used["stop"].to_numpy()
-    apart = np.zeros(len(used) - 1, dtype=bool)
+    start, stop = (segments[name].to_numpy(np.int64)[rows] for name in ("start", "stop"))
+    apart = np.zeros(len(rows) - 1, dtype=bool)
     for name in ("recording", "part_start", "rate_hz"):
-        apart |= np.diff(used[name].to_numpy()) != 0
-    run = np.append(0, np.cumsum(apart))
-    reach = pd.Series(stop).groupby(run).cummax().to_numpy()
+        apart |= np.diff(segments[name].to_numpy()[rows]) != 0
+    run = np.append(0, np.cumsum(apart)) * (stop.max() + 1)
+    reach = np.maximum.accumulate(stop + run) - run  # the furthest stop so far in each run
     heads = np.append(0, np.flatnonzero(apart | (start[1:] - reach[:-1] > _APART)) + 1)
-    ends = windows.ends[rows]
-    firsts = np.append(0, ends)[heads]
+    firsts = np.append(0, windows.ends[rows])[heads]
     lasts = np.append(firsts[1:], len(windows))
-    facts = used[list(_FACTS)].iloc[heads].itertuples(index=False, name=None)
-    for fact, first, last in zip(facts, firsts, lasts, strict=True):
+    facts = [segments[name].array.take(rows[heads]).tolist() for name in _FACTS]
+    for fact, first, last in zip(zip(*facts, strict=True), firsts, lasts, strict=True):
         yield Source(*fact), slice(int(first), int(last))

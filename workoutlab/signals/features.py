@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from hashlib import sha256
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "choose_block_bytes",
     "cost_windows",
+    "count_blocks",
     "cut_blocks",
     "describe",
     "features",
@@ -30,11 +32,13 @@ __all__ = [
 ]
 
 _LARGEST: Final = 64 * 2**20
-_SMALLEST: Final = 2**20
+_SMALLEST: Final = 2 * 2**20
 _FEW: Final = 16  # blocks that a small plan is split into, so that all threads have work
 _READ_BYTES: Final = 12  # of a sample: three float32
 _PLANE_BYTES: Final = 4  # of a sample of a channel
 _GRID: Final = ("start", "step", "length")
+_PIECES: Final = 4  # that a segment as large as a block is split into, so that blocks come out even
+_TEXTS: Final = ("user", "session", "exercise", "muscle_group", "digest")
 
 
 def features(
@@ -54,7 +58,7 @@ def features(
         What a window becomes; ``Statistics()`` by default.
     block_bytes
         About how much memory a task may take for samples and results. By default 64 MiB, and less
-        for a small plan, so that there are 16 tasks of 1 MiB or more.
+        for a small plan, so that there are 16 tasks of 2 MiB or more.
 
     Returns
     -------
@@ -89,8 +93,6 @@ def features(
     >>> lazy["features"].sel(feature="z_mean").values[:2]
     array([1., 1.], dtype=float32)
     """
-    from dask.base import tokenize
-
     from workoutlab.signals.dataset import Blocks, lay_features
 
     inputs = Statistics() if inputs is None else inputs
@@ -98,17 +100,25 @@ def features(
     each = cost_windows(windows.segments, inputs, len(names))
     segments, edges = _split(windows, each, choose_block_bytes(windows.segments, each, block_bytes))
     parts = _cut(windows, segments, edges)
-    token = tokenize(windows, json.dumps(inputs.settings()), edges)
+    settings = describe(windows, inputs)
     return lay_features(
         Blocks(segments, edges, names, units),
         [(compute, part, inputs) for part in parts],
-        token,
-        {
-            "lab": windows.lab.url,
-            "snapshot": windows.lab.snapshot,
-            **describe(windows, inputs),
-        },
+        _tell_apart(windows, settings, edges),
+        {"lab": windows.lab.url, "snapshot": windows.lab.snapshot, **settings},
     )
+
+
+def _tell_apart(windows: Windows, settings: dict[str, object], edges: Sequence[int]) -> str:
+    """Return what tells these results from others; Dask takes longer to go through a frame."""
+    told = [windows.lab.url, windows.lab.snapshot, settings, list(edges)]
+    digest = sha256(json.dumps(told, sort_keys=True).encode())
+    for name, column in windows.segments.items():
+        if name in _TEXTS:
+            digest.update("\n".join(column.tolist()).encode())
+        else:
+            digest.update(np.ascontiguousarray(column.to_numpy()))
+    return digest.hexdigest()
 
 
 def name_features(windows: Windows, inputs: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -192,8 +202,9 @@ def split_plan(windows: Windows, inputs: Inputs, block_bytes: int | None = None)
 def _split(
     windows: Windows, each: npt.NDArray[np.int64], block_bytes: int
 ) -> tuple[pd.DataFrame, list[int]]:
-    most = np.maximum(1, block_bytes // (2 * each))  # so that blocks come out about even
-    segments, parent = split_long(windows.segments, most)
+    total = int((windows.segments["count"].to_numpy(np.int64) * each).sum())
+    fair = total // count_blocks(total, block_bytes)
+    segments, parent = split_long(windows.segments, 1 + fair // (_PIECES * each))
     cost = segments["count"].to_numpy(np.int64) * each[parent]
     return segments, cut_blocks(cost, block_bytes)
 
@@ -203,15 +214,22 @@ def _cut(windows: Windows, segments: pd.DataFrame, edges: Sequence[int]) -> list
 
 
 def cut_blocks(cost: npt.NDArray[np.int64], block_bytes: int) -> list[int]:
-    """Return where blocks of neighbours begin that cost about `block_bytes`, and the end.
+    """Return where blocks of neighbours begin, and the end; they cost about the same.
 
     Examples
     --------
-    >>> cut_blocks(np.array([3, 3, 3, 9, 1]), 6)
-    [0, 2, 4, 5]
+    >>> cut_blocks(np.array([3, 3, 3, 9, 1]), 7)
+    [0, 2, 3, 5]
     """
-    block = (np.cumsum(cost) - cost) // block_bytes
+    total = int(cost.sum())
+    middle = np.cumsum(cost) - cost / 2
+    block = np.floor(middle * count_blocks(total, block_bytes) / max(total, 1))
     return [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), len(cost)]
+
+
+def count_blocks(total: int, block_bytes: int) -> int:
+    """Return how many blocks of at most about `block_bytes` hold a total; one at least."""
+    return max(1, -(-total // int(block_bytes)))
 
 
 def split_long(
