@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from workoutlab import cluster
+from workoutlab.cluster import progress as show_progress
+from workoutlab.cluster import run_tasks
 from workoutlab.errors import InputError
 from workoutlab.lab import Lab
 from workoutlab.recording import Recording
@@ -130,9 +131,9 @@ def flags(  # noqa: PLR0913 - each by its name
     home, recordings = choose_tracks(source, filters)
     tracks = list_tracks(home, recordings)
     found: Intervals = []
-    with cluster.progress("recordings", len(tracks), show=progress) as report:
+    with show_progress("recordings", len(tracks), show=progress) as report:
         tasks = (_Task(track, rules) for track in tracks)
-        for done, (_, outcome) in enumerate(cluster.run_tasks(_flag, tasks), start=1):
+        for done, (_, outcome) in enumerate(run_tasks(_flag, tasks), start=1):
             if isinstance(outcome, Exception):
                 raise outcome
             found += outcome
