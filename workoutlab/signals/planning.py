@@ -167,21 +167,21 @@ def windows(  # noqa: PLR0913 - what a plan is, each by its name
     rates = find_rates(recordings, rate_hz)
     for rate in np.unique(rates).tolist():
         prepared.check_rate(rate)
+    asked = _list_asked(layout, rates)  # refuses lengths that do not fit, before times are read
     parts = find_parts(home, recordings, rates, layout.max_gap_s)
     ground = Ground(recordings, rates, parts)
     segments = _segment(everywhere if within == "recordings" else chosen, ground, layout)
     if within == "recordings" and _names_sets(filters):
         segments = segments[segments["set"].isin(chosen.index)]
     segments = segments.sort_values(_ORDER, ignore_index=True)
-    return Windows(home, origin, layout, _list_asked(layout, rates), prepared, segments)
+    return Windows(home, origin, layout, asked, prepared, segments)
 
 
 def _open(source: object) -> tuple[Home, Lab | None]:
     """Return what the plan reads, and the lab that it was made from."""
     if isinstance(source, Lab):
         return source.at(source.snapshot), source
-    held = hold(source)
-    return held, None
+    return hold(source), None
 
 
 def _names_sets(filters: Filters) -> bool:
