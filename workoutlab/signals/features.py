@@ -117,7 +117,7 @@ def _tell_apart(windows: Windows, settings: dict[str, object], edges: Sequence[i
         if name in _TEXTS:
             digest.update("\n".join(column.tolist()).encode())
         else:
-            digest.update(np.ascontiguousarray(column.to_numpy()))
+            digest.update(np.ascontiguousarray(column.to_numpy()).data)
     return digest.hexdigest()
 
 
