@@ -126,7 +126,7 @@ def _fill_powers(planes, starts, length, roots, out):
         _lay(values, here, length, samples)
         _standardise(samples, length, found)
         _first_pass(samples, x, half // 4, roots)
-        spectrum, _ = _transform(x, y, half // 4, 4, roots)
+        spectrum, _ = _transform(x, y, half // 4, roots)
         _power(spectrum, half, roots, out[group])
 
 
@@ -212,12 +212,13 @@ def _first_pass(x, y, groups, roots):
 
 
 @compiled()
-def _transform(x, y, left, stride, roots):
+def _transform(x, y, left, roots):
     """Fourier transform of every lane (Stockham's, which needs no bit reversal).
 
-    Of ``left x stride`` complex numbers, of which passes of radix `stride` are done. Returns the
-    buffer that holds the result, and the other one.
+    Of as many points as fill a buffer, which earlier passes have split into transforms of `left`
+    points. Returns the buffer that holds the result, and the other one.
     """
+    stride = len(x) // (_ROW * left)
     while left > 1:
         turn = roots.shape[1] // left
         if left % 5 == 0:
@@ -328,7 +329,7 @@ def _fill_correlations(powers, roots, out):
     y = np.empty(half * WIDTH, np.float32)
     for group in range(len(powers)):
         odd = _fold(powers[group], half, roots, x)
-        spectrum, _ = _transform(x, y, half // 2, 1, roots)
+        spectrum, _ = _transform(x, y, half // 2, roots)
         _unfold(spectrum, odd, half, roots, out[group])
 
 

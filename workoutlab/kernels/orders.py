@@ -185,7 +185,7 @@ def _merge_neighbours(rings, time, blocks, block):
         right = _ring_place(size, time, block) * WIDTH
         both = _ring_place(2 * size, time, block) * WIDTH
         count = size * block
-        _merge(rings, (left, count), (right, count), rings, both)
+        _merge(rings, (left, count), (right, count), rings[both:])
         end = count * WIDTH
         store(rings, both + 2 * end, load(rings, left + end) + load(rings, right + end))
         size *= 2
@@ -215,12 +215,12 @@ def _sort(rows, place, count):
     whole = count - count % WIDTH
     for i in range(0, whole, WIDTH):
         sort_rows(rows, place + i * WIDTH)
-    size = 1
+    size = min(1, count)  # a plain 1 would be compiled for itself
     while size < count:
         for i in range(whole if size < WIDTH else 0, count - size, 2 * size):
             here = place + i * WIDTH
             other = here + size * WIDTH, min(size, count - i - size)
-            _merge(rows, (here, size), other, rows, here)
+            _merge(rows, (here, size), other, rows[here:])
         size *= 2
 
 
@@ -232,17 +232,17 @@ def _exchange(rows, here, there):
 
 
 @compiled()
-def _merge(rows, one, other, target, place):
+def _merge(rows, one, other, target):
     """Merge two sorted runs, each a place and a number of rows, to another place or in place."""
     (one, left), (other, right) = one, other
-    both, middle = min(left, right), place + left * WIDTH
+    both, middle = min(left, right), left * WIDTH
     for i in range(left):
         value = load(rows, one + i * WIDTH)
         if left - 1 - i < both:
             there = load(rows, other + (left - 1 - i) * WIDTH)
             store(target, middle + (left - 1 - i) * WIDTH, larger(value, there))
             value = smaller(value, there)
-        store(target, place + i * WIDTH, value)
+        store(target, i * WIDTH, value)
     for i in range(both, right):
         store(target, middle + i * WIDTH, load(rows, other + i * WIDTH))
     _clean(target, middle, left, right)
@@ -320,7 +320,7 @@ def _find(rows, one, other, scratch, deviation, found):
     finite = load(rows, one[0] + one[1] * WIDTH)
     store(found, row, finite + load(rows, other[0] + other[1] * WIDTH))
     if deviation:
-        _merge(rows, one, other, scratch, 0)
+        _merge(rows, one, other, scratch)
         _find_deviation(scratch, count, found)
 
 
