@@ -65,6 +65,11 @@ def test_design_filter__refuses_what_is_not_below_half_the_rate(band_hz):
         design_filter(band_hz, 4, 50.0)
 
 
+def test_design_filter__refuses_what_is_as_good_as_zero():
+    with pytest.raises(UnitError, match=r"expected frequencies of 0.0005 Hz or more"):
+        design_filter((None, 1e-4), 4, 50.0)
+
+
 @given(st.integers(2, 60), st.data())
 def test_extend__turns_the_signal_about_its_ends(samples, data):
     before, after = data.draw(st.integers(0, samples - 1)), data.draw(st.integers(0, samples - 1))

@@ -16,6 +16,8 @@ Band = tuple[float | None, float | None]
 _FORGOTTEN: Final = 1e-8
 """What is left of a sample when a filter no longer remembers it: less than float32 can hold."""
 
+_SLOWEST: Final = 1e-5  # of the rate
+
 _REACH: Final = 20
 """Points of the coarse grid that the low-pass before thinning out reaches to either side."""
 
@@ -56,7 +58,7 @@ def design_filter(band_hz: Band, order: int, rate_hz: float) -> Filter:
     Raises
     ------
     UnitError
-        If a frequency is not below half the rate.
+        If a frequency is not below half the rate, or below a hundred-thousandth of it.
 
     Examples
     --------
@@ -72,6 +74,11 @@ def design_filter(band_hz: Band, order: int, rate_hz: float) -> Filter:
         raise UnitError(
             f"a filter to {max(cutoffs):g} Hz: expected frequencies below {rate_hz / 2:g} Hz, half "
             f"of the {rate_hz:g} Hz that the samples come at"
+        )
+    if min(cutoffs) < _SLOWEST * rate_hz:
+        raise UnitError(
+            f"a filter from {min(cutoffs):g} Hz: expected frequencies of {_SLOWEST * rate_hz:g} Hz "
+            f"or more with samples at {rate_hz:g} Hz; slower ones would be remembered for hours"
         )
     kind = "lowpass" if low is None else "highpass" if high is None else "bandpass"
     edges = cutoffs if len(cutoffs) == 2 else cutoffs[0]
