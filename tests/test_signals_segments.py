@@ -16,6 +16,7 @@ from tests.plan_tables import (
 )
 from workoutlab.errors import UnitError
 from workoutlab.signals import gaps, windows
+from workoutlab.signals.segments import find_rates
 
 RATE = 50
 SHARES = st.sampled_from([0.5, 0.6, 0.7, 0.75, 0.9])
@@ -209,6 +210,18 @@ def test_windows__at_their_own_rates_lie_on_each_recordings_grid():
     assert plan.segments["count"].tolist() == [5, 5, 5]
     assert plan.frame()["start_s"].tolist() == 3 * [1, 2, 3, 4, 5]
     assert (plan.length_s, plan.step_s) == (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("median_hz", "rate_hz"),
+    [
+        *((0.2, 1), (9.7, 10), (25.6, 26), (49.4, 49), (51.2, 50)),
+        *((62.5, 60), (105.26, 110), (111.1, 110), (np.nan, 1)),
+    ],
+)
+def test_find_rates__rounds_median_rates(median_hz, rate_hz):
+    table = pd.DataFrame({"rate_hz": [median_hz, 33.3], "regular": [False, True]})
+    assert find_rates(table, "own").tolist() == [rate_hz, 33.3]
 
 
 def test_windows__at_their_own_rates_name_them_where_lengths_do_not_fit():

@@ -98,8 +98,8 @@ def windows(  # noqa: PLR0913 - what a plan is, each by its name
         (those of the same time in the order they came, averaged), from the recording's first
         sample on, held at the ends; a preparation says whether what is faster than half a far
         lower rate is filtered out before. None: the rate that all recordings share. ``"own"``:
-        each recording at its own rate; at its median rate to whole Hz, and 1 Hz at least, where it
-        has times of its own.
+        each recording at its own rate; where it has times of its own, at their median rate to
+        whole Hz (tens of Hz from 50 Hz on, 1 Hz at least).
     max_gap
         Recordings with times of their own are split where nothing was recorded for longer: no
         window spans such a gap. To find them, the times of the recordings that have one are read

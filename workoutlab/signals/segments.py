@@ -28,6 +28,7 @@ COLUMNS: Final = (
 )
 _OF_RECORDINGS: Final = ("user", "session", "digest", "regular", "samples", "simulated")
 _ROUNDING: Final = 1e-6  # of a sample: times are float64 seconds
+_TENS_FROM_HZ: Final = 50  # so that tenths of a second are whole samples
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -41,8 +42,8 @@ def find_rates(recordings: pd.DataFrame, rate_hz: float | str | None) -> Floats:
     recordings
         Table of a lab.
     rate_hz
-        The rate of all; ``"own"``: each recording's, the median one to whole Hz, and 1 Hz at
-        least, where it is irregular; None: the rate that all share.
+        The rate of all; ``"own"``: each recording's, where it is irregular the median one to whole
+        Hz (tens of Hz from 50 Hz on, 1 Hz at least); None: the rate that all share.
 
     Raises
     ------
@@ -51,7 +52,9 @@ def find_rates(recordings: pd.DataFrame, rate_hz: float | str | None) -> Floats:
     """
     if rate_hz == "own":
         found = recordings["rate_hz"].to_numpy(dtype=float)
-        rounded = np.maximum(1.0, np.rint(np.nan_to_num(found)))
+        median = np.nan_to_num(found)  # not known of a single sample
+        rounded = np.where(median < _TENS_FROM_HZ, np.rint(median), 10 * np.rint(median / 10))
+        rounded = np.maximum(1.0, rounded)
         own: Floats = np.where(recordings["regular"].to_numpy(dtype=bool), found, rounded)
         return own
     rate = _find_shared(recordings) if rate_hz is None else parse_rate(rate_hz)
