@@ -69,7 +69,7 @@ def test_windows__reports_sets_without_a_window():
     lab = make_lab(record([(0, 1000, "curl"), (1000, 1100, "squat")]))
     described = windows(lab).describe()
     assert (described.windows, described.segments, described.empty) == (9, 1, 1)
-    assert "1 too short for a window" in str(described)
+    assert "1 without a window" in str(described)
 
 
 def test_windows__without_trim_cover_the_whole_set():

@@ -19,7 +19,7 @@ class Description:
     segments
         Stretches that windows lie in: sets, or parts of recordings; once for each length.
     empty
-        Stretches too short for a window.
+        Stretches without a window: too short, or with none that fits around an event.
     gaps
         Gaps in these recordings that part the stretches on either side.
     windows
@@ -38,7 +38,7 @@ class Description:
     read_bytes: int
 
     def __str__(self) -> str:
-        short = f"; {self.empty:,} too short for a window" if self.empty else ""
+        short = f"; {self.empty:,} without a window" if self.empty else ""
         gaps = f"; split at {_count(self.gaps, 'gap', 'gaps')}" if self.gaps else ""
         windows = _count(self.windows, "window", "windows")
         people = _count(self.people, "person", "people")
