@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from numba import njit
 
 from workoutlab.errors import InputError
+from workoutlab.recording import Recording
+from workoutlab.signals import Statistics, features, windows
 from workoutlab.signals.own import Own
 
 PLANES = np.random.default_rng(0).normal(size=(3, 300)).astype(np.float32)
@@ -157,3 +159,13 @@ def test_own__is_told_from_others_by_name_unit_and_code():
         Own(span, of="window").settings(),
     ]
     assert len({str(each) for each in told}) == len(told)
+
+
+def test_own__that_fails_in_a_plan_tells_where():
+    samples = np.zeros((1000, 3), np.float32)
+    samples[650, 1] = 1000
+    spiky = Recording(user="ann", session="s", acceleration=samples, rate_hz=50)
+    plan = windows(spiky, within="recordings", length="2s", step="1s")
+    lazy = features(plan, Statistics(Own(fail_late, name="late"), channels="y"))
+    with pytest.raises(InputError, match=r"recording 0, from 0 s on: own feature 'late' .*650 to"):
+        lazy.compute()

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from workoutlab.errors import InputError
 from workoutlab.signals.grid import Source
 from workoutlab.signals.inputs import Inputs, name_inputs
 from workoutlab.signals.preparation import read_channels
@@ -71,7 +72,7 @@ def compute(windows: Windows, inputs: Inputs) -> Floats:
         )
         for size, alike in _by_length(length[rows]):
             out[rows][alike] = _compute_part(
-                inputs, planes, start[rows][alike] - first, size, source.grid_hz
+                inputs, planes, start[rows][alike], size, source, first
             )
     return out
 
@@ -84,12 +85,16 @@ def _by_length(lengths: Integers) -> Iterator[tuple[int, slice | Integers]]:
 
 
 def _compute_part(
-    inputs: Inputs, planes: Floats, starts: Integers, length: int, rate_hz: float
+    inputs: Inputs, planes: Floats, starts: Integers, length: int, source: Source, read_from: int
 ) -> Floats:
     """Compute windows from the samples that they cover, and no others."""
     first, last = int(starts.min()), int(starts.max()) + length
-    part = np.ascontiguousarray(planes[:, first:last])
-    return inputs.compute(part, starts - first, length, rate_hz)
+    part = np.ascontiguousarray(planes[:, first - read_from : last - read_from])
+    try:
+        return inputs.compute(part, starts - first, length, source.grid_hz)
+    except InputError as error:  # inputs know the window, but not whose it is
+        place = f"recording {source.recording}, from {first / source.grid_hz:g} s on"
+        raise InputError(f"{place}: {error}") from error
 
 
 def _stretches(windows: Windows) -> Iterator[tuple[Source, slice]]:
