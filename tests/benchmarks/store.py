@@ -3,7 +3,8 @@
 A session is 20 minutes of three axes at 50 Hz: a random walk with sensor noise, in steps of 1/256 g
 as 12-bit sensors of ±8 g give them. Throughput counts samples as 12 bytes, three float32. Whatever
 is written is on the disk at the end; whatever is read was written before, so that it may come from
-the system's cache. At full size there are 2,000 sessions, 1.44 GB.
+the system's cache. At full size there are 2,000 sessions, 1.44 GB, and what codecs and chunk sizes
+cost is measured by ``python -m tests.benchmarks.codecs``.
 """
 
 import os
@@ -299,9 +300,12 @@ OTHERS: tuple[tuple[str, Callable[[], str], Fill, Callable[[Path], ReadMany]], .
 )
 
 
+PEERS = ("zarr, not compressed", "zarr on icechunk", "parquet zstd")
+
+
 def contender(name: str, number: Callable[[], str], prepare: Any, *parts: Any) -> Contender:
-    """Make a contender that needs nothing but what workoutlab installs."""
-    return Contender(name, number, partial(prepare, *parts), peer=False)
+    """Make a contender; all but a few run with ``--peers`` alone, since each is a process."""
+    return Contender(name, number, partial(prepare, *parts), peer=name in PEERS)
 
 
 WORKLOADS = (
