@@ -13,44 +13,79 @@ if TYPE_CHECKING:
     from workoutlab.lab import Lab
     from workoutlab.recognition import MLP, Models, Recipe, evaluate, train
     from workoutlab.recording import LabelledSet, Recording
-    from workoutlab.signals import RawWindows, Statistics, features, windows
+    from workoutlab.signals import (
+        Calibration,
+        Own,
+        Preparation,
+        RawWindows,
+        Statistics,
+        calibrate,
+        catalogue,
+        features,
+        flags,
+        load_features,
+        save_features,
+        summarise_flags,
+        to_g,
+        windows,
+    )
     from workoutlab.simulation import simulate
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "MLP": "workoutlab.recognition",
+    "Calibration": "workoutlab.signals",
     "Lab": "workoutlab.lab",
     "LabelledSet": "workoutlab.recording",
     "Models": "workoutlab.recognition",
+    "Own": "workoutlab.signals",
+    "Preparation": "workoutlab.signals",
     "RawWindows": "workoutlab.signals",
     "Recipe": "workoutlab.recognition",
     "Recording": "workoutlab.recording",
     "Statistics": "workoutlab.signals",
+    "calibrate": "workoutlab.signals",
+    "catalogue": "workoutlab.signals",
     "connect": "workoutlab.cluster",
     "evaluate": "workoutlab.recognition",
     "features": "workoutlab.signals",
+    "flags": "workoutlab.signals",
     "ingest": "workoutlab.ingestion",
+    "load_features": "workoutlab.signals",
+    "save_features": "workoutlab.signals",
     "simulate": "workoutlab.simulation",
+    "summarise_flags": "workoutlab.signals",
+    "to_g": "workoutlab.signals",
     "train": "workoutlab.recognition",
     "windows": "workoutlab.signals",
 }
 
 __all__ = [
     "MLP",
+    "Calibration",
     "Lab",
     "LabelledSet",
     "Models",
+    "Own",
+    "Preparation",
     "RawWindows",
     "Recipe",
     "Recording",
     "Statistics",
     "__version__",
+    "calibrate",
+    "catalogue",
     "connect",
     "evaluate",
     "features",
+    "flags",
     "ingest",
+    "load_features",
+    "save_features",
     "simulate",
+    "summarise_flags",
+    "to_g",
     "train",
     "windows",
 ]
