@@ -262,6 +262,8 @@ def test_save__refuses_windows_that_are_cut_differently(lab):
     with pytest.raises(InputError, match="recording 0 of ann was saved with windows that were cut"):
         save_features(plan.with_segments(rows), "daily")
     assert save_features(plan.with_segments(rows), "later").ok
+    assert save_features(plan.with_segments(rows), "daily", replace=True).unchanged == 0
+    check_same(load_features(lab, "daily"), features(plan.with_segments(rows)))
 
 
 def test_save__refuses_recordings_in_memory_and_the_past(lab):

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import zarr
 from workoutlab.cluster import check_reachable, run_tasks
 from workoutlab.cluster import progress as show_progress
 from workoutlab.errors import InputError, WorkoutlabError
+from workoutlab.lab import Lab
 from workoutlab.schema import RECORDINGS, check_id
 from workoutlab.signals.code import digest_modules
 from workoutlab.signals.compute import compute
@@ -123,8 +125,8 @@ def save_features(
         About how much memory a task may take for samples and results. By default 64 MiB, and less
         for a small plan, so that there are 16 tasks of 8 MiB or more.
     replace
-        Whether features of this name that came about with other settings or other code make room
-        for these.
+        Whether features of this name that came about with other settings or other code, or whose
+        windows are cut differently, make room for these.
     progress
         Whether to show how many windows are done, on a terminal.
 
@@ -166,27 +168,33 @@ def save_features(
     names, units = name_features(windows, inputs)
     settings = {**describe(windows, inputs), "code": digest_modules()}
     columns = {"names": list(names), "units": list(units)}
-    lab.transact(
-        lambda root: _prepare(root, name, (settings, columns), replace), f"prepare features {name}"
-    )
-    known, seen = read_keys(lab.root(), name)
-    missing = _find_missing(windows, known)
+    make = partial(prepare, name=name, settings=settings, columns=columns)
+    missing, seen = _open(windows, lab, make, replace)
     blocks = _cut(_Block(windows.with_segments(missing), inputs, name, seen), block_bytes)
     unchanged = len(windows) - int(missing["count"].sum())
     computed, failed = _run(blocks, len(windows), unchanged, progress)
     return SaveResult(name, computed, unchanged, failed, lab.refresh().snapshot)
 
 
-def _prepare(
-    root: zarr.Group, name: str, told: tuple[dict[str, Any], dict[str, Any]], replace: bool
-) -> None:
+def _open(
+    windows: Windows, lab: Lab, make: "partial[None]", replace: bool
+) -> tuple[pd.DataFrame, int]:
+    """Return the stretches that features lack, and how many rows these had; made if need be."""
+    name = make.keywords["name"]
     try:
-        prepare(root, name, *told)
+        lab.transact(make, f"prepare features {name}")
+        known, seen = read_keys(lab.root(), name)
+        return _find_missing(windows, known), seen
     except InputError:
         if not replace:
             raise
+
+    def make_anew(root: zarr.Group) -> None:
         del root[f"{layout.FEATURES}/{name}"]
-        prepare(root, name, *told)
+        make(root)
+
+    lab.transact(make_anew, f"replace features {name}")
+    return _find_missing(windows, read_keys(lab.root(), name)[0]), 0
 
 
 def _find_missing(windows: Windows, known: pd.DataFrame) -> pd.DataFrame:
