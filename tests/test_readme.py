@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -25,11 +26,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_readme__python(folder: Path) -> None:
-    (code,) = blocks("python")
-    names: dict[str, object] = {}
-    exec(compile(code, "README.md", "exec"), names)
+    names: dict[str, Any] = {}
+    for code in blocks("python"):
+        exec(compile(code, "README.md", "exec"), names)
     assert (folder / "report.html").exists()
     assert str(names["score"]).count("error %") == 1
+    assert names["table"].columns[-1] == "magnitude_span"
+    assert names["daily"].sizes["window"] == len(names["worn"]) > 0
 
 
 def test_readme__command_lines(folder: Path) -> None:
