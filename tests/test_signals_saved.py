@@ -227,8 +227,17 @@ def test_save__refuses_other_settings_under_the_same_name(lab):
     for plan, inputs, told in [
         (plan_of(lab, within="sets"), None, 'within was "recordings", now "sets"'),
         (plan_of(lab, step="2s"), None, r"step_s was 1\.0, now 2\.0"),
-        (plan_of(lab), RawWindows(), "inputs was"),
-        (plan_of(lab, preparation=Preparation(gravity="remove")), None, "preparation was"),
+        (plan_of(lab), RawWindows(), 'inputs inputs was "statistics", now "raw windows"'),
+        (
+            plan_of(lab),
+            Statistics("mean"),
+            "inputs names are now without x_sd, x_rms, x_skewness and 60 more",
+        ),
+        (
+            plan_of(lab, preparation=Preparation(gravity="remove")),
+            None,
+            'preparation gravity was "keep", now "remove"',
+        ),
     ]:
         with pytest.raises(InputError, match=f"other settings .*{told}.*replace=True"):
             save_features(plan, "daily", inputs)
@@ -242,7 +251,7 @@ def test_save__tells_another_version_of_an_own_function(lab):
     same = _OwnOnly(Own(lambda values, rate_hz: values[0] / rate_hz, name="first"))
     assert save_features(plan, "own", same).computed == 0
     other = _OwnOnly(Own(lambda values, rate_hz: values[1] / rate_hz, name="first"))
-    with pytest.raises(InputError, match="inputs was"):
+    with pytest.raises(InputError, match=r"inputs code was .*replace=True"):
         save_features(plan, "own", other)
 
 

@@ -10,7 +10,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -112,22 +112,39 @@ def prepare(
 
 
 def _check_settings(name: str, held: dict[str, Any], asked: dict[str, Any]) -> None:
-    asked = json.loads(json.dumps(asked))
-    differing = [key for key in {**held, **asked} if held.get(key) != asked.get(key)]
-    if differing:
-        told = "; ".join(
-            f"{key} was {_shorten(held.get(key))}, now {_shorten(asked.get(key))}"
-            for key in differing
-        )
+    told = list(_compare("", held, json.loads(json.dumps(asked))))
+    if told:
         raise InputError(
-            f"features {name!r} were saved with other settings ({told}): save these under another "
-            "name, or all of them anew with replace=True"
+            f"features {name!r} were saved with other settings ({'; '.join(told)}): save these "
+            "under another name, or all of them anew with replace=True (--replace)"
         )
 
 
-def _shorten(value: object, most: int = 60) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= most else f"{text[:most]}…"
+def _compare(what: str, held: Any, asked: Any) -> Iterator[str]:
+    """Tell where two settings differ, and of lists what was left out and what is new."""
+    if held == asked:
+        return
+    if isinstance(held, dict) and isinstance(asked, dict):
+        for key in {**held, **asked}:
+            yield from _compare(f"{what} {key}".strip(), held.get(key), asked.get(key))
+    elif (
+        isinstance(held, list)
+        and isinstance(asked, list)
+        and set(map(str, held)) != set(map(str, asked))
+    ):
+        gone = [each for each in held if each not in asked]
+        new = [each for each in asked if each not in held]
+        told = [
+            f"{word} {_list(some)}" for word, some in (("without", gone), ("with", new)) if some
+        ]
+        yield f"{what} are now {' and '.join(told)}"
+    else:
+        yield f"{what} was {json.dumps(held)}, now {json.dumps(asked)}"
+
+
+def _list(values: list[Any], most: int = 3) -> str:
+    more = f" and {len(values) - most} more" if len(values) > most else ""
+    return ", ".join(map(str, values[:most])) + more
 
 
 def find_home(root: zarr.Group, name: str) -> zarr.Group | None:
