@@ -9,7 +9,7 @@ from workoutlab.lab import Lab
 from workoutlab.recording import LabelledSet, Recording
 from workoutlab.signals import Preparation, RawWindows, Statistics, features, saving, windows
 from workoutlab.signals.own import Own
-from workoutlab.signals.saved import PIECES, SEGMENTS, list_names, load_features
+from workoutlab.signals.saved import PIECES, SEGMENTS, load_features
 from workoutlab.signals.saving import save_features
 from workoutlab.store import tables
 
@@ -324,7 +324,7 @@ def test_load__tells_which_names_there_are(lab):
         NotInLabError, match=r"there are nightly; workoutlab\.save_features makes them"
     ):
         load_features(lab, "daily")
-    assert list_names(lab.root()) == ["nightly"]
+    assert lab.info().features == ("nightly",)
 
 
 def test_erase_user__erases_saved_features(lab):
@@ -394,3 +394,10 @@ def test_saved_tables__declare_every_column_that_is_written(lab):
     pieces = tables.read(home, PIECES)
     assert pieces["length"].sum() == load_features(lab, "daily").sizes["window"]
     assert set(pieces["digest"]) == set(lab.table("recordings", ["digest"])["digest"])
+
+
+def test_save_features__shows_in_what_the_lab_holds(lab):
+    assert lab.info().features == ()
+    save_features(windows(lab), "daily", Statistics(["mean"]), progress=False)
+    assert lab.info().features == ("daily",)
+    assert "features    daily" in str(lab.info())

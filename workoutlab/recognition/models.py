@@ -28,6 +28,7 @@ from workoutlab.schema import Column, Table, check_id
 from workoutlab.store import layout, ragged, tables
 from workoutlab.store.arrays import read_arrays
 from workoutlab.store.failures import reading
+from workoutlab.store.summary import list_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,7 +148,7 @@ class Models:
         self.name, self._url = check_id(name, "name of the models"), lab.url
         home = _find_home(lab.root(), name)
         if home is None:
-            names = list_names(lab.root())
+            names = list_groups(lab.root(), layout.MODELS)
             there = f"there are {', '.join(names)}" if names else "there are none yet"
             raise NotInLabError(
                 f"the lab at {lab.url} has no models {name!r} at {lab.snapshot}, {there}; "
@@ -229,12 +230,6 @@ class Models:
 def _list_some(users: Sequence[str], most: int = 10) -> str:
     further = f" and {len(users) - most} more" if len(users) > most else ""
     return f"there are those of {', '.join(users[:most])}{further}" if users else "it has none"
-
-
-def list_names(root: zarr.Group) -> list[str]:
-    """Return the names of all models in a lab."""
-    models = root.get(layout.MODELS)
-    return sorted(models.group_keys()) if isinstance(models, zarr.Group) else []
 
 
 def _find_home(root: zarr.Group, name: str) -> zarr.Group | None:

@@ -25,6 +25,7 @@ from workoutlab.schema import Column, Table, check_id
 from workoutlab.signals.features import choose_block_bytes, cut_blocks
 from workoutlab.store import layout, ragged, tables
 from workoutlab.store.failures import reading
+from workoutlab.store.summary import list_groups
 
 if TYPE_CHECKING:
     from workoutlab.signals.dataset import Features
@@ -265,7 +266,7 @@ def load_features(lab: Lab, name: str, *, block_bytes: int | None = None) -> "Fe
     pinned = lab.at(lab.snapshot)
     home = find_home(pinned.root(), name)
     if home is None:
-        names = list_names(pinned.root())
+        names = list_groups(pinned.root(), layout.FEATURES)
         there = f"there are {', '.join(names)}" if names else "there are none yet"
         raise NotInLabError(
             f"the lab at {lab.url} has no features {name!r} at {lab.snapshot}, {there}; "
@@ -285,12 +286,6 @@ def load_features(lab: Lab, name: str, *, block_bytes: int | None = None) -> "Fe
     told = {"lab": lab.url, "snapshot": lab.snapshot, **read_json(home, "settings")}
     del told["code"]
     return lay_features(Blocks(frame, edges, names, units), tasks, token, told)
-
-
-def list_names(root: zarr.Group) -> list[str]:
-    """Return the names of all features saved in a lab."""
-    home = root.get(layout.FEATURES)
-    return sorted(home.group_keys()) if isinstance(home, zarr.Group) else []
 
 
 def _read_block(

@@ -12,11 +12,11 @@ import zarr
 from zarr.core.sync import sync  # the one way to wait for zarr's own event loop
 
 from workoutlab.schema import RECORDINGS, SETS
-from workoutlab.store import tables
+from workoutlab.store import layout, tables
 from workoutlab.store.arrays import open_array
 from workoutlab.store.failures import reading
 
-__all__ = ["LabInfo", "count", "measure_chunks"]
+__all__ = ["LabInfo", "count", "list_groups", "measure_chunks"]
 
 _MEASURED = 64
 """Chunks whose stored size is looked up, at most."""
@@ -36,6 +36,8 @@ class LabInfo:
         Hours recorded.
     simulated
         How many of the recordings the simulator made.
+    features, models
+        Names of the saved features, and of the models.
     size_bytes
         Bytes that the lab takes, its history included.
     snapshot, time
@@ -50,6 +52,8 @@ class LabInfo:
     samples: int
     hours: float
     simulated: int
+    features: tuple[str, ...]
+    models: tuple[str, ...]
     size_bytes: int
     snapshot: str
     time: datetime
@@ -66,6 +70,8 @@ class LabInfo:
             "recordings": f"{self.recordings:,}{simulated}",
             "sets": f"{self.sets:,}",
             "samples": f"{self.samples:,} ({self.hours:.2f} hours)",
+            "features": ", ".join(self.features) or "none saved",
+            "models": ", ".join(self.models) or "none trained",
             "size": f"{self.size_bytes / 1e6:.1f} MB",
             "snapshot": f"{self.snapshot}, {self.time:%Y-%m-%d %H:%M:%S} UTC",
         }
@@ -83,7 +89,7 @@ class LabInfo:
 
 
 def count(root: zarr.Group) -> dict[str, Any]:
-    """Count people, sessions, recordings, sets, samples and hours."""
+    """Count people, sessions, recordings, sets, samples and hours; name features and models."""
     columns = ["user", "session", "samples", "duration_s", "simulated"]
     frame = tables.read(root, RECORDINGS, columns)
     return {
@@ -94,7 +100,15 @@ def count(root: zarr.Group) -> dict[str, Any]:
         "samples": int(frame["samples"].sum()),
         "hours": float(frame["duration_s"].sum()) / 3600,
         "simulated": int(frame["simulated"].sum()),
+        "features": tuple(list_groups(root, layout.FEATURES)),
+        "models": tuple(list_groups(root, layout.MODELS)),
     }
+
+
+def list_groups(root: zarr.Group, home: str) -> list[str]:
+    """List what lies in the group `home`, sorted: names of features, or of models."""
+    group = root.get(home)
+    return sorted(group.group_keys()) if isinstance(group, zarr.Group) else []
 
 
 def measure_chunks(group: zarr.Group, name: str, chunks: npt.NDArray[np.int64]) -> int:
