@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from workoutlab.errors import UnitError
+from workoutlab.errors import InputError, UnitError
 from workoutlab.signals.conversion import convert_unit, to_g
 from workoutlab.signals.filters import (
     apply_filter,
@@ -121,6 +121,20 @@ def test_to_g__knows_units():
 def test_to_g__refuses_units_that_it_cannot_know(given_unit, match):
     with pytest.raises(UnitError, match=match):
         to_g([1], **given_unit)
+
+
+@pytest.mark.parametrize(
+    "values", ["abc", ["1"], [[1], [1, 2]], [1 + 2j], np.ones(2, complex), {"x": 1}, [{}]]
+)
+def test_to_g__refuses_what_are_no_numbers(values):
+    with pytest.raises(InputError, match="values: expected numbers"):
+        to_g(values, "mg")
+
+
+def test_to_g__bounds_bits_and_what_float32_holds():
+    with pytest.raises(InputError, match="bits: expected >= 1 and < 65, got 2000"):
+        to_g([1], "counts", range_g=8, bits=2000)
+    assert to_g([1e300, -np.inf], "g").tolist() == [np.inf, -np.inf]
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,13 @@ def test_flags__finds_a_range_that_is_not_given():
     np.testing.assert_allclose(found, [[10, 10.5], [30, 30.1], [50, 50.3]])
 
 
+def test_flags__take_one_kind_by_its_name():
+    recording = record(np.repeat(worn(100), 3, axis=0), time_ns=np.arange(300) * 10**10)
+    pd.testing.assert_frame_equal(
+        flags(recording, kinds="gap", progress=False), flags(recording, kinds=["gap"])
+    )
+
+
 def test_flags__takes_the_range_that_is_given():
     samples = worn(1000)
     samples[40], samples[60:62, 2] = [7.95, 0, 0], -8
@@ -184,6 +191,10 @@ def test_flags__pass_on_what_went_wrong(monkeypatch):
     [
         ({"kinds": ["still"]}, "expected some of non-wear, clipped, gap"),
         ({"kinds": []}, "expected some of"),
+        ({"kinds": None}, "expected some of .*got None"),
+        ({"kinds": "still"}, "expected some of .*got 'still'"),
+        ({"window_s": 1e-9}, "expected steps of a sample or more"),
+        ({"exercises": "curl"}, "no filter 'exercises'; there are users, sessions, devices$"),
         ({"window_s": 10, "step_s": 3}, "whole number of steps"),
         ({"step_s": 3}, "without window_s"),
         ({"range_g": 0}, "range_g"),

@@ -137,7 +137,8 @@ def test_windows__tell_recordings_in_memory_apart():
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("lab", "expected a Lab, a Recording or several, got 'l'"),
+        ("lab", r"expected a Lab, a Recording or several, got 'lab'; .*Lab\('lab'\)"),
+        (np.ones((9, 3)), r"got an array of shape \(9, 3\); .*Recording\("),
         (None, "expected a Lab, a Recording or several, got None"),
         (3, "got 3"),
         ([], "got none"),

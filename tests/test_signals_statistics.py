@@ -153,6 +153,12 @@ def test_statistics__refuse_channels_that_there_are_not(channels):
         Statistics(channels=channels)
 
 
+@pytest.mark.parametrize("names", [None, 3, np.ptp])
+def test_choose_features__refuses_what_names_none(names):
+    with pytest.raises(InputError, match="names: expected names of features or Own"):
+        choose_features(names)
+
+
 def test_statistics__refuse_two_columns_of_one_name():
     mean = Own(lambda values, rate_hz: values[0] / rate_hz, name="mean")
     with pytest.raises(InputError, match="two features are called 'mean'"):

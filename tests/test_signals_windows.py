@@ -310,7 +310,7 @@ def test_select__keeps_some_segments_in_order(mixed_lab):
     assert len(plan.select([])) == 0
 
 
-@pytest.mark.parametrize("chosen", [[True], [3], [-1], [True] * 4])
+@pytest.mark.parametrize("chosen", [[True], [3], [-1], [True] * 4, "a", None, [1.5], [[0]], [None]])
 def test_select__refuses_segments_that_are_not_there(mixed_lab, chosen):
     with pytest.raises(InputError, match="select: expected"):
         windows(mixed_lab).select(chosen)

@@ -26,9 +26,7 @@ from workoutlab.recognition.networks import Floats, Network
 from workoutlab.recognition.people import EVERYONE
 from workoutlab.schema import Column, Table, check_id
 from workoutlab.store import layout, ragged, tables
-from workoutlab.store.arrays import read_arrays
-from workoutlab.store.failures import reading
-from workoutlab.store.summary import list_groups
+from workoutlab.store.arrays import find_group, list_groups, read_arrays
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +144,7 @@ class Models:
 
     def __init__(self, lab: Lab, name: str = "exercise") -> None:
         self.name, self._url = check_id(name, "name of the models"), lab.url
-        home = _find_home(lab.root(), name)
+        home = find_group(lab.root(), f"{layout.MODELS}/{name}")
         if home is None:
             names = list_groups(lab.root(), layout.MODELS)
             there = f"there are {', '.join(names)}" if names else "there are none yet"
@@ -232,18 +230,9 @@ def _list_some(users: Sequence[str], most: int = 10) -> str:
     return f"there are those of {', '.join(users[:most])}{further}" if users else "it has none"
 
 
-def _find_home(root: zarr.Group, name: str) -> zarr.Group | None:
-    path = f"{layout.MODELS}/{name}"
-    with reading(path):
-        home = root.get(path)
-        if isinstance(home, zarr.Array):
-            raise TypeError("it is not a group")
-        return home
-
-
 def read_digests(root: zarr.Group, name: str, first: int = 0) -> tuple[dict[str, str], int]:
     """Return the digest of each person's last network from row `first` on, and the rows in all."""
-    home = _find_home(root, name)
+    home = find_group(root, f"{layout.MODELS}/{name}")
     rows = tables.length(home, NETWORKS) if home else 0
     if home is None or rows == first:
         return {}, rows
@@ -273,7 +262,7 @@ def append_networks(
     settings
         How they were trained, as JSON takes it.
     """
-    home = _find_home(root, name)
+    home = find_group(root, f"{layout.MODELS}/{name}")
     if home is None:
         home = root.require_group(f"{layout.MODELS}/{name}")
         tables.create(home, NETWORKS)

@@ -24,8 +24,8 @@ from workoutlab.lab import Lab
 from workoutlab.schema import Column, Table, check_id
 from workoutlab.signals.features import choose_block_bytes, cut_blocks
 from workoutlab.store import layout, ragged, tables
+from workoutlab.store.arrays import find_group, list_groups
 from workoutlab.store.failures import reading
-from workoutlab.store.summary import list_groups
 
 if TYPE_CHECKING:
     from workoutlab.signals.dataset import Features
@@ -96,7 +96,7 @@ def prepare(
     InputError
         If features of that name came about in another way, telling in which.
     """
-    held = find_home(root, name)
+    held = find_group(root, f"{layout.FEATURES}/{name}")
     if held is not None:
         _check_settings(name, read_json(held, "settings"), dict(settings))
         return
@@ -148,16 +148,6 @@ def _list(values: list[Any], most: int = 3) -> str:
     return ", ".join(map(str, values[:most])) + more
 
 
-def find_home(root: zarr.Group, name: str) -> zarr.Group | None:
-    """Return the group of saved features, None where there are none of that name."""
-    path = f"{layout.FEATURES}/{name}"
-    with reading(path):
-        home = root.get(path)
-        if isinstance(home, zarr.Array):
-            raise TypeError("it is not a group")
-        return home
-
-
 def read_json(home: zarr.Group, name: str) -> Any:
     """Read an attribute of saved features.
 
@@ -172,7 +162,7 @@ def read_json(home: zarr.Group, name: str) -> Any:
 
 def read_keys(root: zarr.Group, name: str, first: int = 0) -> tuple[pd.DataFrame, int]:
     """Return :data:`KEY` of each stretch from row `first` on, and the number of rows in all."""
-    home = find_home(root, name)
+    home = find_group(root, f"{layout.FEATURES}/{name}")
     rows = tables.length(home, SEGMENTS) if home else 0
     if home is None or rows == first:
         return pd.DataFrame({name: np.empty(0) for name in KEY}), rows
@@ -198,7 +188,7 @@ def append(
     snapshot
         The lab's snapshot that they were computed from.
     """
-    home = find_home(root, name)
+    home = find_group(root, f"{layout.FEATURES}/{name}")
     if home is None:
         raise NotInLabError(f"features {name!r} were removed from the lab while they were computed")
     values = [each for _, each in pieces]
@@ -264,7 +254,7 @@ def load_features(lab: Lab, name: str, *, block_bytes: int | None = None) -> "Fe
 
     check_id(name, "name of the features")
     pinned = lab.at(lab.snapshot)
-    home = find_home(pinned.root(), name)
+    home = find_group(pinned.root(), f"{layout.FEATURES}/{name}")
     if home is None:
         names = list_groups(pinned.root(), layout.FEATURES)
         there = f"there are {', '.join(names)}" if names else "there are none yet"
@@ -292,7 +282,7 @@ def _read_block(
     lab: Lab, name: str, first: npt.NDArray[np.int64], count: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:
     """Read stretches one behind the other; those that lie so in the array are read together."""
-    home = find_home(lab.root(), name)
+    home = find_group(lab.root(), f"{layout.FEATURES}/{name}")
     if home is None:
         raise NotInLabError(f"the lab at {lab.url} has no features {name!r} at {lab.snapshot}")
     width = len(read_json(home, "names"))

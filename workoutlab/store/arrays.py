@@ -23,6 +23,8 @@ from workoutlab.store.failures import reading
 __all__ = [
     "append_arrays",
     "create_array",
+    "find_group",
+    "list_groups",
     "open_array",
     "open_arrays",
     "open_group",
@@ -107,6 +109,27 @@ def open_group(group: zarr.Group, name: str) -> zarr.Group:
             known[path] = found
     opened: zarr.Group = known[path]
     return opened
+
+
+def find_group(root: zarr.Group, path: str) -> zarr.Group | None:
+    """Return the group at `path`, None where there is none.
+
+    Raises
+    ------
+    DamagedLabError
+        If it cannot be read, or an array lies there.
+    """
+    with reading(path):
+        found = root.get(path)
+        if isinstance(found, zarr.Array):
+            raise TypeError("it is not a group")
+        return found
+
+
+def list_groups(root: zarr.Group, path: str) -> list[str]:
+    """List the groups in the group at `path`, sorted; none where it is missing."""
+    home = find_group(root, path)
+    return [] if home is None else sorted(home.group_keys())
 
 
 def _known(store: Store) -> dict[str, Any]:

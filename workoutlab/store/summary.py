@@ -13,10 +13,10 @@ from zarr.core.sync import sync  # the one way to wait for zarr's own event loop
 
 from workoutlab.schema import RECORDINGS, SETS
 from workoutlab.store import layout, tables
-from workoutlab.store.arrays import open_array
+from workoutlab.store.arrays import list_groups, open_array
 from workoutlab.store.failures import reading
 
-__all__ = ["LabInfo", "count", "list_groups", "measure_chunks"]
+__all__ = ["LabInfo", "count", "measure_chunks"]
 
 _MEASURED = 64
 """Chunks whose stored size is looked up, at most."""
@@ -103,12 +103,6 @@ def count(root: zarr.Group) -> dict[str, Any]:
         "features": tuple(list_groups(root, layout.FEATURES)),
         "models": tuple(list_groups(root, layout.MODELS)),
     }
-
-
-def list_groups(root: zarr.Group, home: str) -> list[str]:
-    """List what lies in the group `home`, sorted: names of features, or of models."""
-    group = root.get(home)
-    return sorted(group.group_keys()) if isinstance(group, zarr.Group) else []
 
 
 def measure_chunks(group: zarr.Group, name: str, chunks: npt.NDArray[np.int64]) -> int:
