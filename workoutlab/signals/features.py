@@ -50,6 +50,9 @@ def features(
     computes it: memory grows with the size of a block and the number of threads, not with the
     number of recordings. A window's numbers do not depend on the blocks.
 
+    While it is computed, progress shows as for all of Dask: ``with
+    dask.diagnostics.ProgressBar(): lazy.load()`` on threads, the dashboard on a cluster.
+
     Parameters
     ----------
     windows
