@@ -47,6 +47,8 @@ def lab():
         ({"length": "set", "around": "stop"}, "length='set'"),
         ({"length": "set", "within": "recordings"}, "length='set'"),
         ({"length": ["4s", "set"]}, "length: expected a length above zero"),
+        ({"length": b"8s"}, "length: expected a length above zero .*got b'8s'"),
+        ({"length": 1e300}, "length: 1e\\+300 s is more samples than a recording can have"),
         ({"length": []}, r"length: expected one or more, got \[\]"),
         ({"length": ["4s", 4]}, "length: expected different ones"),
         ({"length": ["4s", "8s"], "step": [1, 2, 3]}, "one for each of the 2 lengths, got 3"),

@@ -49,7 +49,6 @@ def test_parse_length__reads_signs_where_they_mean_something(value, length):
 @pytest.mark.parametrize(
     "value",
     [
-        *(b"8s", bytearray(b"8s")),
         *("8", "s", "8 h", "-8s", "8s ago", "", 0, -1, np.nan, np.inf, True, None, [8], "0s"),
         *("1.5 samples", "0 samples", "-3 samples", 1j, np.complex64(1)),
     ],
@@ -61,7 +60,7 @@ def test_parse_length__refuses_what_is_no_length(value):
 
 @pytest.mark.parametrize("length", [Length(1e300), Length(1e22, True), Length(-1e300)])
 def test_count_samples__refuses_more_than_can_be_counted(length):
-    with pytest.raises(UnitError, match="length: .*more samples than a recording can have"):
+    with pytest.raises(UnitError, match=r"length: .*more samples than a recording can have"):
         count_samples(length, [50], "length")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 from html import escape
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import pandas as pd
 
@@ -38,6 +38,8 @@ def choose_features(names: Choice) -> tuple[Feature | Own, ...]:
     >>> [feature.name for feature in choose_features(["sd", "mean", "sd"])]
     ['sd', 'mean']
     """
+    if not isinstance(names, str | Own | Iterable):
+        _refuse(names)
     asked = [names] if isinstance(names, str | Own) else list(names)
     if not asked:
         raise InputError(f"names: expected a feature or more, got none; {_HOW}")
@@ -51,13 +53,15 @@ def choose_features(names: Choice) -> tuple[Feature | Own, ...]:
     return tuple(chosen.values())
 
 
+def _refuse(name: object) -> NoReturn:
+    raise InputError(f"names: expected names of features or Own(function), got {name!r}; {_HOW}")
+
+
 def _find(name: object) -> tuple[Feature, ...]:
     from workoutlab.kernels.catalogue import CATALOGUE, GROUPS  # Numba loads when it is needed
 
     if not isinstance(name, str):
-        raise InputError(
-            f"names: expected names of features or Own(function), got {name!r}; {_HOW}"
-        )
+        _refuse(name)
     by_name = {feature.name: feature for feature in CATALOGUE}
     if name == "all":
         return CATALOGUE

@@ -8,12 +8,13 @@ import pandas as pd
 
 from workoutlab.errors import InputError, NotInLabError
 
-__all__ = ["Filters", "Names", "choose_recordings", "choose_sets"]
+__all__ = ["OF_RECORDINGS", "Filters", "Names", "choose_recordings", "choose_sets"]
 
 Names = str | Iterable[str] | None
 """One name, several, or None for all."""
 
-_OF_RECORDINGS: Final = {"users": "user", "sessions": "session", "devices": "device"}
+OF_RECORDINGS: Final = {"users": "user", "sessions": "session", "devices": "device"}
+"""Filters on recordings, and the column that each looks at."""
 _OF_SETS: Final = {"exercises": "exercise", "muscle_groups": "muscle_group"}
 
 
@@ -38,14 +39,14 @@ def choose_recordings(recordings: pd.DataFrame, filters: Filters) -> pd.DataFram
         If there is no such filter.
     """
     for name in filters:
-        if name not in _OF_RECORDINGS and name not in _OF_SETS:
-            known = ", ".join([*_OF_RECORDINGS, *_OF_SETS])
+        if name not in OF_RECORDINGS and name not in _OF_SETS:
+            known = ", ".join([*OF_RECORDINGS, *_OF_SETS])
             raise InputError(f"there is no filter {name!r}; there are {known}")
     if recordings.empty:
         raise NotInLabError(
             "the lab holds no recordings: add some with workoutlab.ingest(lab, files)"
         )
-    return _choose(recordings, filters, _OF_RECORDINGS, "recording")
+    return _choose(recordings, filters, OF_RECORDINGS, "recording")
 
 
 def choose_sets(sets: pd.DataFrame, filters: Filters) -> pd.DataFrame:

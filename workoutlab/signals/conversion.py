@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from workoutlab.errors import UnitError
+from workoutlab.errors import InputError, UnitError
 from workoutlab.readers.mapping import ACCELERATION
 from workoutlab.schema import check_number
 
@@ -38,10 +38,12 @@ def to_g(
     Returns
     -------
     ndarray
-        float32, of the shape of the values.
+        float32, of the shape of the values; infinite where they are beyond 3.4e38 g.
 
     Raises
     ------
+    InputError
+        If the values are no numbers, or range or bits mean nothing.
     UnitError
         If the unit is not known, or range and bits are missing or given without counts.
 
@@ -58,14 +60,26 @@ def to_g(
         per_g = ACCELERATION[unit]
     elif unit == "counts" and range_g is not None and bits is not None:
         check_number("range_g", range_g, above=0)
-        check_number("bits", bits, whole=True, low=1)
+        check_number("bits", bits, whole=True, low=1, below=65)
         per_g = 2.0 ** (bits - 1) / range_g
     else:
         raise UnitError(
             f"unit {unit!r}, range_g={range_g}, bits={bits}: counts need both range_g and bits, "
             "other units neither"
         )
-    return np.asarray(np.asarray(values, dtype=np.float64) / per_g, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        return np.asarray(_read_numbers(values) / per_g, dtype=np.float32)
+
+
+def _read_numbers(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    try:
+        given = np.asarray(values)
+        if given.dtype.kind not in "USc":  # text would be parsed, and an imaginary part be lost
+            return np.asarray(given, dtype=np.float64)
+        problem = f"got {given.dtype}"
+    except (OverflowError, TypeError, ValueError) as error:
+        problem = str(error)
+    raise InputError(f"values: expected numbers, alike in every row: {problem}")
 
 
 def convert_unit(unit: str) -> str:

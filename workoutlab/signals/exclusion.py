@@ -72,6 +72,11 @@ def _check(intervals: pd.DataFrame) -> pd.DataFrame:
         raise InputError(f"intervals: expected a DataFrame, got {type(intervals).__name__}")
     if missing := [name for name in _COLUMNS if name not in intervals]:
         raise InputError(f"intervals: expected columns {', '.join(_COLUMNS)}; no {missing[0]!r}")
+    for name in _COLUMNS:
+        column = intervals[name]
+        numeric = pd.api.types.is_numeric_dtype(column) or column.empty
+        if not numeric or (name == "recording" and not np.isfinite(column.to_numpy(float)).all()):
+            raise InputError(f"intervals: expected numbers in {name!r}, got {column.dtype}")
     lengths = (intervals["stop_s"] - intervals["start_s"]).to_numpy(dtype=float)
     bad = ~(np.isfinite(lengths) & (lengths >= 0))
     if bad.any():

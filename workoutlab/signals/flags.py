@@ -53,7 +53,7 @@ class _Task(NamedTuple):
 def flags(  # noqa: PLR0913 - each by its name
     source: Lab | Recording | Iterable[Recording],
     *,
-    kinds: Sequence[str] = KINDS,
+    kinds: str | Sequence[str] = KINDS,
     window_s: float | None = None,
     step_s: float | None = None,
     max_sd_g: float = 0.013,
@@ -78,7 +78,7 @@ def flags(  # noqa: PLR0913 - each by its name
     source
         A lab, or recordings in memory.
     kinds
-        What to look for.
+        What to look for: one, or several.
     window_s, step_s
         Length of the windows that rest is looked for in, and time from one to the next. By default
         an hour, as published, or a quarter of a recording of less than four hours, down to a
@@ -126,7 +126,7 @@ def flags(  # noqa: PLR0913 - each by its name
     0          0    300.0   900.0  non-wear
     """
     rules = _check(
-        _Rules(tuple(kinds), window_s, step_s, max_sd_g, max_spread_g, range_g, max_gap_s)
+        _Rules(_list_kinds(kinds), window_s, step_s, max_sd_g, max_spread_g, range_g, max_gap_s)
     )
     home, recordings = choose_tracks(source, filters)
     tracks = list_tracks(home, recordings)
@@ -143,10 +143,16 @@ def flags(  # noqa: PLR0913 - each by its name
     return typed.sort_values(["recording", "start_s", "kind"], ignore_index=True)
 
 
+def _list_kinds(kinds: object) -> tuple[str, ...]:
+    listed = [kinds] if isinstance(kinds, str) else kinds
+    if isinstance(listed, Iterable):
+        found = tuple(listed)
+        if found and all(kind in KINDS for kind in found):
+            return found
+    raise InputError(f"kinds: expected some of {', '.join(KINDS)}, got {kinds!r}")
+
+
 def _check(rules: _Rules) -> _Rules:
-    unknown = [kind for kind in rules.kinds if kind not in KINDS]
-    if unknown or not rules.kinds:
-        raise InputError(f"kinds: expected some of {', '.join(KINDS)}, got {rules.kinds!r}")
     for name, value in rules._asdict().items():
         if name != "kinds" and value is not None:
             check_number(name, value, above=0)
@@ -197,7 +203,13 @@ def _choose_window(track: Track, rules: _Rules) -> tuple[float, int]:
     window_s = rules.window_s
     if window_s is None:
         window_s = min(_LONGEST_S, max(_SHORTEST_S, track.duration_s / 4))
-    return window_s, _STEPS if rules.step_s is None else _count_steps(window_s, rules.step_s)
+    steps = _STEPS if rules.step_s is None else _count_steps(window_s, rules.step_s)
+    if window_s / steps * track.rate_hz < 1:
+        raise InputError(
+            f"window_s={window_s:g}: expected steps of a sample or more, got {steps} in a window "
+            f"at {track.rate_hz:g} Hz"
+        )
+    return window_s, steps
 
 
 def _tell(track: Track, runs: Integers, times: Integers | None, kind: str) -> Intervals:

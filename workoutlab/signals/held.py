@@ -41,6 +41,8 @@ class Home(Protocol):
         """Return all samples of recordings."""
 
 
+_EXPECTED: Final = "windows: expected a Lab, a Recording or several"
+
 _OF_RECORDINGS: Final[Mapping[str, Callable[[Recording], object]]] = {
     "rate_hz": lambda each: each.median_rate_hz,
     "samples": len,
@@ -176,13 +178,20 @@ def hold(recordings: object) -> Held:
     """
     if isinstance(recordings, Recording):
         recordings = [recordings]
+    if isinstance(recordings, str):
+        raise InputError(f"{_EXPECTED}, got {recordings!r}; a lab there is Lab({recordings!r})")
+    if isinstance(recordings, np.ndarray):
+        raise InputError(
+            f"{_EXPECTED}, got an array of shape {recordings.shape}; samples become a recording by "
+            "Recording(user=..., session=..., acceleration=array, rate_hz=...)"
+        )
     listed: list[Recording] = []
     for each in recordings if isinstance(recordings, Iterable) else [recordings]:
         if not isinstance(each, Recording):
-            raise InputError(f"windows: expected a Lab, a Recording or several, got {each!r}")
+            raise InputError(f"{_EXPECTED}, got {each!r}")
         listed.append(each)
     if not listed:
-        raise InputError("windows: expected a Lab, a Recording or several, got none")
+        raise InputError(f"{_EXPECTED}, got none")
     digests = [each.digest for each in listed]
     if len(set(digests)) < len(digests):
         twice = next(place for place, each in enumerate(digests) if each in digests[:place])

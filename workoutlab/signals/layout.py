@@ -203,7 +203,7 @@ def _is_share(value: object, low: float, below: float) -> bool:
 
 
 def _parse_several(value: object, what: str) -> tuple[Length, ...]:
-    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence | np.ndarray):
         return (parse_length(value, what),)
     lengths = tuple(parse_length(each, what) for each in value)
     if not lengths:

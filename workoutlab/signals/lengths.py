@@ -15,6 +15,7 @@ _SAMPLES: Final = ("samples", "sample")
 _LENGTH: Final = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*([a-zA-Z]+)\s*")
 _TOLERANCE: Final = 1e-6
 _NUMBERS: Final = (int, float, np.integer, np.floating)
+_MOST_SAMPLES: Final = 2.0**53  # whole numbers up to it are exact in float64
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -111,7 +112,7 @@ def count_samples(length: Length, rates_hz: npt.ArrayLike, what: str) -> Integer
     Raises
     ------
     UnitError
-        If that is no whole number at one of the rates, or none where there must be one.
+        If that is no whole number at one of the rates, none where there must be one, or too large.
 
     Examples
     --------
@@ -119,7 +120,10 @@ def count_samples(length: Length, rates_hz: npt.ArrayLike, what: str) -> Integer
     [5, 10]
     """
     rates = np.asarray(rates_hz, dtype=np.float64)
-    samples = np.full(len(rates), length.number) if length.in_samples else length.number * rates
+    with np.errstate(over="ignore"):
+        samples = np.full(len(rates), length.number) if length.in_samples else length.number * rates
+    if (np.abs(samples) >= _MOST_SAMPLES).any():
+        raise UnitError(f"{what}: {length} is more samples than a recording can have")
     counts = np.rint(samples)
     apart = np.abs(samples - counts) > _TOLERANCE * np.maximum(1.0, np.abs(samples))
     bad = apart | ((counts == 0) & (length.number > 0))

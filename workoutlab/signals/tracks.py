@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from workoutlab.errors import InputError
 from workoutlab.lab import Lab
 from workoutlab.recording import Recording
-from workoutlab.signals.choice import Filters, choose_recordings
+from workoutlab.signals.choice import OF_RECORDINGS, Filters, choose_recordings
 from workoutlab.signals.held import Held, hold
 
 if TYPE_CHECKING:
@@ -74,8 +75,12 @@ def choose_tracks(
     NotInLabError
         If a name is not there, or nothing is left.
     InputError
-        If the source is no lab and holds something else than recordings.
+        If the source is no lab and holds something else than recordings, or a filter is not one
+        of recordings.
     """
+    for name in filters:
+        if name not in OF_RECORDINGS:
+            raise InputError(f"there is no filter {name!r}; there are {', '.join(OF_RECORDINGS)}")
     home: Home = source.at(source.snapshot) if isinstance(source, Lab) else hold(source)
     return home, choose_recordings(home.table("recordings", _COLUMNS), filters)
 

@@ -199,10 +199,12 @@ class Windows:
         Raises
         ------
         InputError
-            If there are too many or too few truth values, or no such position.
+            If it is neither, there are too many or too few truth values, or no such position.
         """
         which = np.asarray(chosen)
         total = len(self.segments)
+        if which.ndim != 1 or (which.size and which.dtype.kind not in "biu"):
+            raise InputError(f"select: expected truth values or positions, got {chosen!r}")
         if which.dtype == bool and which.shape != (total,):
             raise InputError(f"select: expected {total} truth values, got shape {which.shape}")
         if which.dtype != bool:
