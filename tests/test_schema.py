@@ -9,8 +9,14 @@ from hypothesis import strategies as st
 from workoutlab import schema
 from workoutlab.errors import SchemaError
 
+RESERVED = (".", "..", "zarr.json", "Zarr.JSON")
 
-@given(st.from_regex(r"[A-Za-z0-9_.-]{1,64}", fullmatch=True))
+
+@given(
+    st.from_regex(r"[A-Za-z0-9_.-]{1,64}", fullmatch=True).filter(
+        lambda value: value.lower() not in RESERVED
+    )
+)
 def test_check_id__takes_what_is_declared(value: str) -> None:
     assert schema.check_id(value, "user") == value
 
@@ -19,6 +25,12 @@ def test_check_id__takes_what_is_declared(value: str) -> None:
 def test_check_id__refuses_the_rest(value: object) -> None:
     with pytest.raises(SchemaError, match=r"user: expected 1 to 64 letters.*rename the user"):
         schema.check_id(value, "user")
+
+
+@pytest.mark.parametrize("value", RESERVED)
+def test_check_id__refuses_what_a_folder_of_zarr_arrays_cannot_hold(value: str) -> None:
+    with pytest.raises(SchemaError, match=r"name: .* has a meaning of its own.*rename the name"):
+        schema.check_id(value, "name")
 
 
 def features() -> xr.Dataset:

@@ -37,13 +37,15 @@ UNKNOWN: Final = "unknown"
 """The id of a user or session that the file does not tell."""
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_RESERVED: Final = (".", "..", "zarr.json")
+"""Names become folders in a plain copy of a lab, where some file systems ignore case."""
 
 
 def check_id(value: object, what: str) -> str:
     """Return `value` if it can serve as an id of `what`, a user or session say.
 
     Ids are 1 to 64 letters, digits, ``_``, ``.`` or ``-``, so that they are safe in file names,
-    URLs and queries.
+    URLs and queries; ``.``, ``..`` and ``zarr.json``, in whatever case, are none.
 
     Raises
     ------
@@ -56,7 +58,11 @@ def check_id(value: object, what: str) -> str:
     'jan-2'
     """
     if isinstance(value, str) and _ID.fullmatch(value):
-        return value
+        if value.lower() not in _RESERVED:
+            return value
+        raise SchemaError(
+            f"{what}: {value!r} has a meaning of its own among files; rename the {what}"
+        )
     raise SchemaError(
         f"{what}: expected 1 to 64 letters, digits, '_', '.' or '-', got {value!r}; "
         f"rename the {what}"
