@@ -336,3 +336,12 @@ def test_windows__refuse_a_filter_beyond_half_the_rate_before_anything_is_read()
     recording = Recording(user="ann", session="s1", acceleration=noise(900), rate_hz=50)
     with pytest.raises(UnitError, match="below 25 Hz"):
         windows(recording, within="recordings", preparation=Preparation(band_hz=(None, 30)))
+
+
+def test_read_channels__is_not_finite_beyond_float32_without_a_warning():
+    high = np.full((100, 3), 3e38)
+    recording = Recording(user="ann", session="s1", acceleration=high, rate_hz=50)
+    plan = windows(
+        recording, within="recordings", length="2s", preparation=Preparation(unit="m/s2")
+    )
+    assert not np.isfinite(compute(plan, Statistics(["mean", "max"], channels=("x",)))).any()

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from numbers import Real
@@ -176,6 +176,8 @@ class Recording:
                 raise SchemaError(f"time_ns: expected shape ({len(self)},), got {time_ns.shape}")
             self._fix("time_ns", time_ns)
             self._fix("start_ns", int(time_ns[0]))
+        if not isinstance(self.sets, Iterable):
+            raise SchemaError(f"sets: expected several LabelledSet, got {self.sets!r}")
         self._fix("sets", tuple(self.sets))
         self._check_sets()
 
@@ -262,7 +264,10 @@ def _hash(quantity: npt.NDArray[Any]) -> str:
 
 def _vectors(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float32]:
     try:
-        array = np.ascontiguousarray(values, dtype=np.float32)
+        if np.iscomplexobj(values):
+            raise TypeError("some are complex")
+        with np.errstate(over="ignore"):  # infinite then, which is told of below
+            array = np.ascontiguousarray(values, dtype=np.float32)
     except (OverflowError, TypeError, ValueError) as error:
         raise SchemaError(f"{what}: expected numbers, shape (sample, 3): {error}") from error
     if array.ndim != 2 or array.shape[1] != 3 or not len(array):

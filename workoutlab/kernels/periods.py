@@ -25,8 +25,8 @@ FEATURES: Final = (
     _feature(
         "period",
         "s",
-        "lag of the highest peak of the autocorrelation (biased) after it first falls below 0, "
-        "up to three quarters of the window; NaN if there is none, or if constant",
+        "lag of the highest peak above 0 of the autocorrelation (biased) after it first falls "
+        "below 0, up to three quarters of the window; NaN if there is none, or if constant",
         "Rabiner 1977, doi:10.1109/TASSP.1977.1162905",
     ),
     _feature(

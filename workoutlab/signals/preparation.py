@@ -230,7 +230,8 @@ def read_channels(
         span = find_span(lab, source)
         planes = filter_tiles(read, span, cascade, channels, (start, stop))
     if preparation.unit != "g":
-        planes *= np.float32(G)
+        with np.errstate(over="ignore"):  # infinite beyond 3.4e38
+            planes *= np.float32(G)
     return planes
 
 
