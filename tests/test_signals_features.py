@@ -276,3 +276,22 @@ def test_features__are_in_the_unit_that_samples_are_prepared_in(lab):
     assert units["x_dominant_frequency"] == plain["unit"].to_series()["x_dominant_frequency"]
     one, other = (each["features"].sel(feature="x_sd").values for each in (scaled, plain))
     np.testing.assert_allclose(one, 9.80665 * other, rtol=1e-5)
+
+
+@pytest.mark.parametrize("inputs", ["mean", ["mean"], np.mean, Statistics, 3])
+def test_features__refuse_what_is_no_inputs(plan, inputs):
+    with pytest.raises(InputError, match="inputs: expected Statistics"):
+        features(plan, inputs)
+    with pytest.raises(InputError, match="inputs: expected"):
+        plan.describe(inputs)
+
+
+def test_features__refuse_a_lab_in_place_of_a_plan(lab):
+    with pytest.raises(InputError, match=r"expected a plan, .*windows\(\.\.\.\) makes one"):
+        features(lab)
+
+
+@pytest.mark.parametrize("block_bytes", ["1MB", np.inf, True, 0])
+def test_features__refuse_blocks_that_are_no_number_of_bytes(plan, block_bytes):
+    with pytest.raises(InputError, match="block_bytes: expected"):
+        features(plan, block_bytes=block_bytes)

@@ -169,3 +169,20 @@ def test_own__that_fails_in_a_plan_tells_where():
     lazy = features(plan, Statistics(Own(fail_late, name="late"), channels="y"))
     with pytest.raises(InputError, match=r"recording 0, from 0 s on: own feature 'late' .*650 to"):
         lazy.compute()
+
+
+def test_own__takes_its_name_from_several():
+    both = Own(lambda values, rate_hz: [values[0], rate_hz], names=["first", "rate"])
+    assert both.name == "first"
+    assert Statistics([both], channels=("x",)).names(4) == ("x_first", "x_rate")
+
+
+@pytest.mark.parametrize("arguments", [{"unit": 3}, {"unit": None}, {"names": "ab"}, {"names": 3}])
+def test_own__refuses_units_and_names_that_mean_nothing(arguments):
+    with pytest.raises(InputError, match="expected"):
+        Own(np.dot, name="one", **arguments)
+
+
+def test_own__refuses_a_function_that_cannot_be_called_with_a_window():
+    with pytest.raises(InputError, match=r"function\(values, rate_hz\)"):
+        Own(lambda values: values[0], name="one")

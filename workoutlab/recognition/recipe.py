@@ -8,6 +8,7 @@ from workoutlab.errors import InputError
 from workoutlab.recognition.networks import MLP
 from workoutlab.schema import check_number
 from workoutlab.signals import Inputs, RawWindows
+from workoutlab.signals.inputs import check_inputs
 
 __all__ = ["Inputs", "Recipe"]
 
@@ -73,11 +74,7 @@ class Recipe(_Training):
     network: MLP = field(default_factory=lambda: MLP(250, 50), kw_only=False)
 
     def __post_init__(self) -> None:
-        if not callable(getattr(self.inputs, "settings", None)):
-            raise InputError(
-                f"inputs: expected RawWindows() or Statistics() of workoutlab.signals, "
-                f"got {self.inputs!r}"
-            )
+        check_inputs(self.inputs)
         if not isinstance(self.network, MLP):
             raise InputError(f"network: expected MLP(250, 50) say, got {self.network!r}")
         for name in ("epochs", "batch", "balance"):

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from workoutlab.errors import InputError
+from workoutlab.schema import check_number
 from workoutlab.signals.compute import compute
 from workoutlab.signals.inputs import Inputs, name_inputs
 from workoutlab.signals.statistics import Statistics
@@ -124,14 +125,32 @@ def _tell_apart(windows: Windows, settings: dict[str, object], edges: Sequence[i
     return digest.hexdigest()
 
 
+def check_plan(windows: object) -> Windows:
+    """Return a plan, if it is one.
+
+    Raises
+    ------
+    InputError
+        If it is a lab, an array or anything else.
+    """
+    if isinstance(windows, Windows):
+        return windows
+    raise InputError(
+        f"windows: expected a plan, got {windows!r}; workoutlab.windows(...) makes one of a lab or "
+        "of recordings"
+    )
+
+
 def name_features(windows: Windows, inputs: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return names of what windows become, and units as they are prepared.
 
     Raises
     ------
     InputError
-        If windows of different length become different numbers.
+        If these are no windows or no inputs, or windows of different length become different
+        numbers.
     """
+    check_plan(windows)
     names, units = name_inputs(inputs, windows.distinct["length"].astype(np.int64))
     return names, tuple(windows.preparation.unit_of(unit) for unit in units)
 
@@ -163,11 +182,10 @@ def choose_block_bytes(
     Raises
     ------
     InputError
-        If what is asked is not above zero.
+        If what is asked is no whole number above zero.
     """
     if asked is not None:
-        if not asked > 0:
-            raise InputError(f"block_bytes: expected a number above zero, got {asked!r}")
+        check_number("block_bytes", asked, whole=True, low=1)
         return asked
     total = int((segments["count"].to_numpy(np.int64) * each).sum())
     return min(max(total // _FEW, smallest), _LARGEST)

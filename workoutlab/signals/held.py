@@ -41,7 +41,7 @@ class Home(Protocol):
         """Return all samples of recordings."""
 
 
-_EXPECTED: Final = "windows: expected a Lab, a Recording or several"
+_EXPECTED: Final = "source: expected a Lab, a Recording or several"
 
 _OF_RECORDINGS: Final[Mapping[str, Callable[[Recording], object]]] = {
     "rate_hz": lambda each: each.median_rate_hz,
@@ -196,7 +196,7 @@ def hold(recordings: object) -> Held:
     if len(set(digests)) < len(digests):
         twice = next(place for place, each in enumerate(digests) if each in digests[:place])
         raise InputError(
-            f"windows: recordings {digests.index(digests[twice])} and {twice} hold the same "
+            f"source: recordings {digests.index(digests[twice])} and {twice} hold the same "
             "samples, which would leak from training into test; give each once"
         )
     told = "\n".join(f"{each.digest} {each.facts}" for each in listed)

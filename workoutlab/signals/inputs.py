@@ -1,7 +1,7 @@
 """What a window becomes: the numbers that a network or an estimator is given."""
 
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from workoutlab.errors import InputError
 from workoutlab.schema import AXES
 
-__all__ = ["Inputs", "RawWindows", "name_inputs"]
+__all__ = ["Inputs", "RawWindows", "check_inputs", "name_inputs"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -36,6 +36,26 @@ class Inputs(Protocol):
         """Return the numbers, float32 (window, input), from planes of shape (channel, sample)."""
 
 
+def check_inputs(inputs: object) -> Inputs:
+    """Return what windows are to become, if it can tell.
+
+    Raises
+    ------
+    InputError
+        If it is a name, a function, or anything else that is not Inputs.
+
+    Examples
+    --------
+    >>> check_inputs(RawWindows())
+    RawWindows(scale_g=2.0)
+    """
+    needed = ("channels", "names", "units", "settings", "compute")
+    if not isinstance(inputs, type) and all(hasattr(inputs, name) for name in needed):
+        return cast(Inputs, inputs)
+    hint = f"; write Statistics({inputs!r})" if isinstance(inputs, str | list | tuple) else ""
+    raise InputError(f"inputs: expected Statistics(...) or RawWindows(), got {inputs!r}{hint}")
+
+
 def name_inputs(
     inputs: Inputs, lengths: npt.NDArray[np.int64]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -44,13 +64,14 @@ def name_inputs(
     Raises
     ------
     InputError
-        If windows of different length become different numbers.
+        If `inputs` are none, or windows of different length become different numbers.
 
     Examples
     --------
     >>> name_inputs(RawWindows(), np.array([2, 2]))[0]
     ('x_0', 'x_1', 'y_0', 'y_1', 'z_0', 'z_1')
     """
+    check_inputs(inputs)
     distinct = [int(length) for length in np.unique(lengths)] or [0]
     names, units = inputs.names(distinct[0]), inputs.units(distinct[0])
     for length in distinct[1:]:

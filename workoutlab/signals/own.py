@@ -1,8 +1,9 @@
 """Features of the user's own: a NumPy function, or one compiled by Numba, over one window."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -33,8 +34,8 @@ class Own:
     function
         Called as ``function(values, rate_hz)``. Returns one number, or as many as `names`.
     name
-        Its name; the function's own by default. A feature of a channel is a column for each
-        channel: ``"x_name"`` and so on.
+        Its name; the function's own by default, or the first of `names`. A feature of a channel is
+        a column for each channel: ``"x_name"`` and so on.
     unit
         Its unit, ``"1"`` for a ratio; one for all numbers, or one each.
     of
@@ -81,17 +82,21 @@ class Own:
             raise InputError(f"function: expected a function of a window, got {function!r}")
         if of not in ("channel", "window"):
             raise InputError(f"of: expected 'channel' or 'window', got {of!r}")
+        _check_call(function)
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise InputError(f"names: expected several names, got {names!r}; one goes to name=")
+        listed = tuple(names)
         called = getattr(function, "__name__", "") if name is None else name
-        listed = tuple(names) or (called,)
+        if listed and name is None and not _NAME.fullmatch(called):
+            called = listed[0]
+        listed = listed or (called,)
         for each in (called, *listed):
             if not isinstance(each, str) or not _NAME.fullmatch(each):
                 raise InputError(
                     f"name: expected a letter, then up to 63 letters, digits, '_', '.' or '-', "
                     f"got {each!r}; give one, Own(function, name='span') say"
                 )
-        units = (unit,) * len(listed) if isinstance(unit, str) else tuple(unit)
-        if len(units) != len(listed):
-            raise InputError(f"unit: expected one for all, or {len(listed)}, got {units}")
+        units = _list_units(unit, len(listed))
         held = {"function": function, "name": called, "names": listed, "units": units, "of": of}
         for attribute, value in {**held, "digest": digest_function(function)}.items():
             object.__setattr__(self, attribute, value)  # the dataclass is frozen
@@ -162,6 +167,28 @@ class Own:
 
         loop: Callable[..., None] = drive_channels if self.of == "channel" else drive_windows
         return loop
+
+
+def _check_call(function: Callable[..., Any]) -> None:
+    """Refuse a function that cannot be called with the values of a window and the rate."""
+    try:
+        signature(getattr(function, "py_func", function)).bind(None, None)
+    except TypeError:
+        raise InputError(
+            f"function: {function!r} does not take two arguments; it is called as "
+            "function(values, rate_hz), with the values of one window"
+        ) from None
+    except ValueError:  # written in C, without a signature
+        return
+
+
+def _list_units(unit: object, count: int) -> tuple[str, ...]:
+    units = (unit,) * count if isinstance(unit, str) else unit
+    if not isinstance(units, Sequence) or not all(isinstance(each, str) for each in units):
+        raise InputError(f"unit: expected a text such as 'g', or one for each number, got {unit!r}")
+    if len(units) != count:
+        raise InputError(f"unit: expected one for all, or {count}, got {tuple(units)}")
+    return tuple(units)
 
 
 def _interpret(  # noqa: PLR0913 - as the compiled loops are called

@@ -253,6 +253,8 @@ def load_features(lab: Lab, name: str, *, block_bytes: int | None = None) -> "Fe
     from workoutlab.signals.dataset import Blocks, lay_features
 
     check_id(name, "name of the features")
+    if not isinstance(lab, Lab):
+        raise InputError(f"lab: expected a lab, got {lab!r}; open it with Lab(...)")
     pinned = lab.at(lab.snapshot)
     home = find_group(pinned.root(), f"{layout.FEATURES}/{name}")
     if home is None:

@@ -20,6 +20,7 @@ from workoutlab.schema import RECORDINGS, check_id
 from workoutlab.signals.code import digest_modules
 from workoutlab.signals.compute import compute
 from workoutlab.signals.features import (
+    check_plan,
     choose_block_bytes,
     cost_windows,
     cut_blocks,
@@ -27,7 +28,7 @@ from workoutlab.signals.features import (
     name_features,
     split_long,
 )
-from workoutlab.signals.inputs import Inputs
+from workoutlab.signals.inputs import Inputs, check_inputs
 from workoutlab.signals.saved import KEY, append, prepare, read_keys
 from workoutlab.signals.statistics import Statistics
 from workoutlab.signals.windows import Windows
@@ -160,9 +161,8 @@ def save_features(
     array([1., 1.], dtype=float32)
     """
     check_id(name, "name of the features")
-    if not isinstance(windows, Windows):
-        raise InputError(f"windows: expected the plan of windows(lab), got {windows!r}")
-    inputs = Statistics() if inputs is None else inputs
+    check_plan(windows)
+    inputs = Statistics() if inputs is None else check_inputs(inputs)
     lab = windows.home.refresh()
     check_reachable(lab.url)
     names, units = name_features(windows, inputs)

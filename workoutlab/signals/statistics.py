@@ -1,7 +1,7 @@
 """Statistics of windows: names, units and settings; the kernels behind them do the work."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -170,8 +170,10 @@ class Statistics:
 
 
 def _check_channels(channels: Sequence[str]) -> tuple[str, ...]:
-    listed = (channels,) if isinstance(channels, str) else tuple(channels)
     known = ", ".join(CHANNELS)
+    if not isinstance(channels, Iterable):
+        raise InputError(f"channels: expected one or more of {known}, got {channels!r}")
+    listed = (channels,) if isinstance(channels, str) else tuple(channels)
     if not listed or len(set(listed)) < len(listed):
         raise InputError(f"channels: expected one or more of {known}, each once, got {listed}")
     for channel in listed:
