@@ -41,7 +41,8 @@ def measure(folder: Path, recordings: int, block_bytes: int) -> float:
 def compare(folder: Path, recordings: int, block_bytes: int, kind: str) -> tuple[float, float]:
     """Return in MiB what a task was claimed to take, and what it took beside the process itself."""
     inputs = RawWindows() if kind == "raw" else Statistics()
-    plan = windows(Lab(folder, create=False), within="recordings")
+    rate_hz = 20 if kind == "resampled" else None
+    plan = windows(Lab(folder, create=False), within="recordings", rate_hz=rate_hz)
     chosen = plan.select(np.arange(recordings))
     few = features(plan.select([0]), inputs, block_bytes=10**5)  # libraries and kernels are loaded
     few["features"].data.mean(axis=0).compute(scheduler="synchronous")

@@ -125,3 +125,17 @@ def test_features__of_any_blocks_are_those_computed_at_once(block_bytes, how):
     frame = plan.frame()
     for name in ("recording", "set", "start_s", "length_s"):
         np.testing.assert_array_equal(dataset[name].values, frame[name])
+
+
+def test_compute__reads_each_length_from_the_beginning(monkeypatch):
+    lab = Lab("memory://compute-lengths")
+    lab.append([record(200_000, rate_hz=50)])
+    plan = windows(lab, length=["4s", "8s"], step="60s", within="recordings")
+    block = plan.select([0, 1])
+    assert block.segments["length"].tolist() == [200, 400]
+    pieces = [block.segments.assign(start=[150_000, 0], count=[2, 2]), block.segments]
+    reads = []
+    read = Lab.read
+    monkeypatch.setattr(Lab, "read", lambda *args: reads.append(args[3:]) or read(*args))
+    compute(block.with_segments(pieces[0].assign(stop=[153_200, 3400])), Statistics("mean"))
+    assert reads == [(150_000, 153_200), (0, 3400)]

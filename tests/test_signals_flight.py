@@ -134,7 +134,9 @@ def run(*arguments):
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize(("block_mib", "kind"), [(4, "raw"), (64, "raw"), (16, "statistics")])
+@pytest.mark.parametrize(
+    ("block_mib", "kind"), [(64, "raw"), (16, "statistics"), (16, "resampled")]
+)
 def test_describe__claims_the_memory_that_a_task_takes(large, block_mib, kind):
     claimed, measured = run(large, 12, block_mib, kind)
     assert claimed / 2 - 6 < measured < 1.1 * claimed + 4

@@ -1,10 +1,19 @@
+from pathlib import Path
+
 import dask
 import numpy as np
 import pytest
 import zarr
 from dask.distributed import Client, LocalCluster
 
-from workoutlab.errors import InputError, LabError, NotInLabError, ReadOnlyLabError, SchemaError
+from workoutlab.errors import (
+    DamagedLabError,
+    InputError,
+    LabError,
+    NotInLabError,
+    ReadOnlyLabError,
+    SchemaError,
+)
 from workoutlab.lab import Lab
 from workoutlab.recording import LabelledSet, Recording
 from workoutlab.signals import Preparation, RawWindows, Statistics, features, saving, windows
@@ -260,7 +269,9 @@ def test_save__replaces_when_asked_to(lab):
     plan = plan_of(lab, within="sets")
     assert save_features(plan, "daily", RawWindows(), replace=True).computed == len(plan)
     check_same(load_features(lab, "daily"), features(plan, RawWindows()))
-    assert save_features(plan, "daily", RawWindows(), replace=True).computed == 0
+    assert save_features(plan, "daily", RawWindows()).computed == 0
+    assert save_features(plan, "daily", RawWindows(), replace=True).computed == len(plan)
+    check_same(load_features(lab, "daily"), features(plan, RawWindows()))
 
 
 def test_save__refuses_windows_that_are_cut_differently(lab):
@@ -282,7 +293,7 @@ def test_save__refuses_recordings_in_memory_and_the_past(lab):
         save_features(plan_of(lab.at(lab.snapshot)), "daily")
     with pytest.raises(SchemaError, match="name of the features"):
         save_features(plan_of(lab), "two words")
-    with pytest.raises(InputError, match="expected the plan"):
+    with pytest.raises(InputError, match="expected a plan"):
         save_features(lab, "daily")
 
 
@@ -401,3 +412,16 @@ def test_save_features__shows_in_what_the_lab_holds(lab):
     save_features(windows(lab), "daily", Statistics(["mean"]), progress=False)
     assert lab.info().features == ("daily",)
     assert "features    daily" in str(lab.info())
+
+
+def test_save__computes_damaged_features_again_when_asked_to(lab):
+    plan = plan_of(lab)
+    save_features(plan, "daily")
+    before = set((Path(lab.url) / "chunks").iterdir())
+    save_features(plan, "daily", replace=True)
+    new = set((Path(lab.url) / "chunks").iterdir()) - before
+    max(new, key=lambda path: path.stat().st_size).unlink()
+    with pytest.raises(DamagedLabError, match=r"save_features\(\.\.\., replace=True\)"):
+        load_features(Lab(lab.url), "daily").compute()
+    save_features(plan, "daily", replace=True)
+    check_same(load_features(Lab(lab.url), "daily"), features(plan))

@@ -13,7 +13,6 @@ from workoutlab.cli.models import (
     LengthOption,
     RateOption,
     StepOption,
-    TrimOption,
     UserOption,
     make_plan,
 )
@@ -51,14 +50,17 @@ def features(  # noqa: PLR0913  one parameter an option
     ] = WithinChoice.recordings,
     length: LengthOption = "8s",
     step: StepOption = "1s",
-    trim: TrimOption = 0.1,
+    trim: Annotated[
+        float | None,
+        typer.Option(help="Share of a set left out at either end, 0.1 if not given."),
+    ] = None,
     rate: RateOption = None,
     user: UserOption = None,
     device: DeviceOption = None,
     muscle_group: GroupOption = None,
     exercise: ExerciseOption = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Replace features of this name made otherwise.")
+        bool, typer.Option("--replace", help="Make all features of this name anew.")
     ] = False,
     describe: Annotated[
         bool, typer.Option("--describe", help="Tell what computing takes, and stop.")
@@ -87,7 +89,7 @@ def features(  # noqa: PLR0913  one parameter an option
 
         chosen = {"channels": tuple(channel)} if channel else {}
         inputs = Statistics(names or _STANDARD, **chosen)
-        trimmed = {"trim": trim} if within is WithinChoice.sets else {}
+        trimmed = {} if trim is None else {"trim": trim}
         windows = make_plan(
             lab,
             {"length": length, "step": step, "rate_hz": rate, "within": within.value, **trimmed},

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from workoutlab.errors import InputError
 from workoutlab.signals.grid import Source
@@ -12,7 +13,7 @@ from workoutlab.signals.inputs import Inputs, name_inputs
 from workoutlab.signals.preparation import read_channels
 from workoutlab.signals.windows import Windows
 
-__all__ = ["compute"]
+__all__ = ["compute", "find_stretches"]
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -99,20 +100,36 @@ def _compute_part(
 
 def _stretches(windows: Windows) -> Iterator[tuple[Source, slice]]:
     """Find the windows that are read together: of one part of a recording, and not far apart."""
-    # Arrays, not frames, which would take longer than describing a thousand windows.
     segments = windows.segments
-    rows = np.flatnonzero(segments["count"].to_numpy() > 0)
+    rows, heads = find_stretches(segments)
     if not len(rows):
         return
-    start, stop = (segments[name].to_numpy(np.int64)[rows] for name in ("start", "stop"))
-    apart = np.zeros(len(rows) - 1, dtype=bool)
-    for name in ("recording", "part_start", "rate_hz"):
-        apart |= np.diff(segments[name].to_numpy()[rows]) != 0
-    run = np.append(0, np.cumsum(apart)) * (stop.max() + 1)
-    reach = np.maximum.accumulate(stop + run) - run  # the furthest stop so far in each run
-    heads = np.append(0, np.flatnonzero(apart | (start[1:] - reach[:-1] > _APART)) + 1)
     firsts = np.append(0, windows.ends[rows])[heads]
     lasts = np.append(firsts[1:], len(windows))
     facts = [segments[name].array.take(rows[heads]).tolist() for name in _FACTS]
     for fact, first, last in zip(zip(*facts, strict=True), firsts, lasts, strict=True):
         yield Source(*fact), slice(int(first), int(last))
+
+
+def find_stretches(segments: pd.DataFrame) -> tuple[Integers, Integers]:
+    """Find which segments are read together.
+
+    Returns
+    -------
+    rows
+        Positions of the segments that have windows.
+    heads
+        Where, among these, each stretch begins.
+    """
+    # Arrays, not frames, which would take longer than describing a thousand windows.
+    rows = np.flatnonzero(segments["count"].to_numpy() > 0)
+    if not len(rows):
+        return rows, rows
+    start, stop = (segments[name].to_numpy(np.int64)[rows] for name in ("start", "stop"))
+    apart = start[:-1] - start[1:] > _APART  # of another length, from the beginning again
+    for name in ("recording", "part_start", "rate_hz"):
+        apart |= np.diff(segments[name].to_numpy()[rows]) != 0
+    run = np.append(0, np.cumsum(apart)) * (stop.max() + 1)
+    reach = np.maximum.accumulate(stop + run) - run  # the furthest stop so far in each run
+    heads = np.append(0, np.flatnonzero(apart | (start[1:] - reach[:-1] > _APART)) + 1)
+    return rows, heads

@@ -13,6 +13,7 @@ import pandas as pd
 from workoutlab.errors import InputError
 from workoutlab.schema import check_number
 from workoutlab.signals.compute import compute
+from workoutlab.signals.grid import weigh_reading
 from workoutlab.signals.inputs import Inputs, name_inputs
 from workoutlab.signals.statistics import Statistics
 from workoutlab.signals.windows import Windows
@@ -35,7 +36,6 @@ __all__ = [
 _LARGEST: Final = 64 * 2**20
 _SMALLEST: Final = 2 * 2**20
 _FEW: Final = 16  # blocks that a small plan is split into, so that all threads have work
-_READ_BYTES: Final = 12  # of a sample: three float32
 _PLANE_BYTES: Final = 4  # of a sample of a channel
 _GRID: Final = ("start", "step", "length")
 _PIECES: Final = 4  # that a segment as large as a block is split into, so that blocks come out even
@@ -101,7 +101,7 @@ def features(
 
     inputs = Statistics() if inputs is None else inputs
     names, units = name_features(windows, inputs)
-    each = cost_windows(windows.segments, inputs, len(names))
+    each = cost_windows(windows, inputs, len(names))
     segments, edges = _split(windows, each, choose_block_bytes(windows.segments, each, block_bytes))
     parts = _cut(windows, segments, edges)
     settings = describe(windows, inputs)
@@ -164,10 +164,13 @@ def describe(windows: Windows, inputs: Inputs) -> dict[str, object]:
     }
 
 
-def cost_windows(segments: pd.DataFrame, inputs: Inputs, width: int) -> npt.NDArray[np.int64]:
+def cost_windows(windows: Windows, inputs: Inputs, width: int) -> npt.NDArray[np.int64]:
     """Return about how many bytes a window of each segment takes, for samples and results."""
-    sample = _READ_BYTES + _PLANE_BYTES * len(inputs.channels)
-    return 4 * width + sample * segments["step"].to_numpy(np.int64)
+    segments = windows.segments
+    sample = weigh_reading(segments, antialias=windows.preparation.antialias)
+    sample += _PLANE_BYTES * len(inputs.channels)
+    cost = 4 * width + sample * segments["step"].to_numpy(np.int64)
+    return np.asarray(np.ceil(cost), dtype=np.int64)
 
 
 def choose_block_bytes(
@@ -215,7 +218,7 @@ def split_plan(windows: Windows, inputs: Inputs, block_bytes: int | None = None)
         If `block_bytes` is not above zero.
     """
     names, _ = name_features(windows, inputs)
-    each = cost_windows(windows.segments, inputs, len(names))
+    each = cost_windows(windows, inputs, len(names))
     budget = choose_block_bytes(windows.segments, each, block_bytes)
     return _cut(windows, *_split(windows, each, budget))
 

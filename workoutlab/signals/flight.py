@@ -10,8 +10,10 @@ import pandas as pd
 
 from workoutlab.lab import Lab
 from workoutlab.schema import RECORDINGS
+from workoutlab.signals.compute import find_stretches
 from workoutlab.signals.description import Description
 from workoutlab.signals.features import name_features, split_plan
+from workoutlab.signals.grid import weigh_reading
 from workoutlab.signals.inputs import Inputs
 from workoutlab.signals.windows import Windows
 from workoutlab.store import layout, tables
@@ -20,7 +22,7 @@ from workoutlab.store.summary import measure_chunks
 
 __all__ = ["Flight", "describe_features"]
 
-_ROW_BYTES: Final = 12  # three float32
+_CLOCK_BYTES: Final = 24  # of each time of a recording that has its own: as read, order, sorted
 _WORKING_BYTES: Final = 6 * 2**20
 """Of a task, whatever its size: chunks on their way, and the tile that kernels work on."""
 
@@ -131,13 +133,17 @@ def _weigh(part: Windows, inputs: Inputs, width: int) -> int:
     A recording's samples are read and turned into channels while the block's numbers wait; then
     its numbers are computed beside the channels, before they join the others.
     """
-    segments = part.segments
-    grouped = segments.groupby("recording", sort=False)
-    samples = (grouped["stop"].max() - grouped["start"].min()).to_numpy()
-    numbers = 4 * width * grouped["count"].sum().to_numpy()
-    channels = 4 * len(inputs.channels) * samples
+    rows, heads = find_stretches(part.segments)
+    segments = part.segments.iloc[rows]
+    start, stop = (segments[name].to_numpy(np.int64) for name in ("start", "stop"))
+    points = np.maximum.reduceat(stop, heads) - np.minimum.reduceat(start, heads)
+    numbers = 4 * width * np.add.reduceat(segments["count"].to_numpy(np.int64), heads)
+    channels = 4 * len(inputs.channels) * points
     several = segments["length"].nunique() > 1  # then the windows' samples are copied
-    reading = _ROW_BYTES * samples + channels
+    firsts = segments.iloc[heads]
+    clocks = np.where(firsts["regular"], 0, _CLOCK_BYTES * firsts["samples"].to_numpy(np.int64))
+    each = weigh_reading(firsts, antialias=part.preparation.antialias)
+    reading = each * points + channels + clocks
     computing = channels * (1 + several) + numbers
     return int(4 * width * len(part) + np.maximum(reading, computing).max())
 

@@ -1,19 +1,26 @@
 """A recording's samples on the plan's grid, whatever rate it was recorded at."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from workoutlab.signals.filters import design_taps, extend, thinning_factor
 
 if TYPE_CHECKING:
     from workoutlab.signals.held import Home
 
-__all__ = ["Source", "find_span", "read_grid"]
+__all__ = ["Source", "find_span", "read_grid", "weigh_reading"]
 
 _SAME: float = 1e-9  # relative difference of two rates that count as one
 _ROUNDING: float = 1e-6  # of a point: times are float64 seconds
+
+# Bytes that are held at once while a recording is read.
+_SAMPLE_BYTES: Final = 12  # three float32
+_FINE_BYTES: Final = 8 + 2 * _SAMPLE_BYTES  # of a point that is interpolated: time, value, a copy
+_TIMED_BYTES: Final = 8 + _SAMPLE_BYTES  # of a sample that is interpolated from
+_SORTED_BYTES: Final = 3 * 8 + 24 + 2 * _SAMPLE_BYTES  # of one that has a time of its own
 
 
 class Source(NamedTuple):
@@ -88,6 +95,33 @@ def read_grid(
     samples = _read_points(lab, fine, max(low, bottom), min(high, top))
     padded = extend(samples, max(bottom - low, 0), max(high - top, 0), np.float32)
     return thin_out(padded, taps, factor)[start - first : stop - first]
+
+
+def weigh_reading(segments: pd.DataFrame, *, antialias: bool) -> npt.NDArray[np.float64]:
+    """Return how many bytes a grid point of each segment takes while it is read.
+
+    Parameters
+    ----------
+    segments
+        Of a plan.
+    antialias
+        As in :func:`read_grid`.
+
+    Returns
+    -------
+    ndarray
+        Shape (segment,). The times of a recording that has its own, which are read as a whole, are
+        not counted.
+    """
+    own, grid = (segments[name].to_numpy(float) for name in ("source_rate_hz", "rate_hz"))
+    pairs, place = np.unique(np.stack([own, grid]), axis=1, return_inverse=True)
+    factors = [thinning_factor(*pair) if antialias else 1 for pair in pairs.T.tolist()]
+    factor = np.array(factors, dtype=float)[place.ravel()]
+    regular = segments["regular"].to_numpy(bool)
+    ratio = np.where(np.isfinite(own), own / grid, 1)
+    resampled = factor * _FINE_BYTES + ratio * np.where(regular, _TIMED_BYTES, _SORTED_BYTES)
+    untouched = regular & (np.abs(own - grid) <= _SAME * grid)
+    return np.where(untouched, _SAMPLE_BYTES, resampled)
 
 
 def _read_points(lab: "Home", source: Source, start: int, stop: int) -> npt.NDArray[np.float32]:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 import zarr
 
-from workoutlab.errors import InputError, NotInLabError
+from workoutlab.errors import DamagedLabError, InputError, NotInLabError
 from workoutlab.lab import Lab
 from workoutlab.schema import Column, Table, check_id
 from workoutlab.signals.features import choose_block_bytes, cut_blocks
@@ -291,5 +291,11 @@ def _read_block(
     heads = np.flatnonzero(np.append(True, first[1:] != (first + count)[:-1])[: len(first)])
     lengths = np.add.reduceat(count, heads) if len(heads) else count
     runs = zip(first[heads].tolist(), lengths.tolist(), strict=True)
-    parts = ragged.read_many(home, _VALUES, list(runs))
+    try:
+        parts = ragged.read_many(home, _VALUES, list(runs))
+    except DamagedLabError as error:
+        raise DamagedLabError(
+            f"saved features {name!r}: {error}; or compute them again with "
+            "save_features(..., replace=True)"
+        ) from error
     return np.concatenate(parts) if parts else np.empty((0, width), np.float32)

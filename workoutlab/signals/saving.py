@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
@@ -33,6 +34,7 @@ from workoutlab.signals.saved import KEY, append, prepare, read_keys
 from workoutlab.signals.statistics import Statistics
 from workoutlab.signals.windows import Windows
 from workoutlab.store import layout, tables
+from workoutlab.store.arrays import list_groups
 
 __all__ = ["SaveResult", "save_features"]
 
@@ -126,8 +128,9 @@ def save_features(
         About how much memory a task may take for samples and results. By default 64 MiB, and less
         for a small plan, so that there are 16 tasks of 8 MiB or more.
     replace
-        Whether features of this name that came about with other settings or other code, or whose
-        windows are cut differently, make room for these.
+        Whether all features of this name make room for these: those made with other settings or
+        other code, windows cut differently, damaged ones. A run that was cut short goes on without
+        it.
     progress
         Whether to show how many windows are done, on a terminal.
 
@@ -181,20 +184,18 @@ def _open(
 ) -> tuple[pd.DataFrame, int]:
     """Return the stretches that features lack, and how many rows these had; made if need be."""
     name = make.keywords["name"]
-    try:
-        lab.transact(make, f"prepare features {name}")
-        known, seen = read_keys(lab.root(), name)
-        return _find_missing(windows, known), seen
-    except InputError:
-        if not replace:
-            raise
 
     def make_anew(root: zarr.Group) -> None:
-        del root[f"{layout.FEATURES}/{name}"]
+        if name in list_groups(root, layout.FEATURES):
+            del root[f"{layout.FEATURES}/{name}"]
         make(root)
 
-    lab.transact(make_anew, f"replace features {name}")
-    return _find_missing(windows, read_keys(lab.root(), name)[0]), 0
+    if replace:
+        lab.transact(make_anew, f"replace features {name}")
+    else:
+        lab.transact(make, f"prepare features {name}")
+    known, seen = read_keys(lab.root(), name)
+    return _find_missing(windows, known), seen
 
 
 def _find_missing(windows: Windows, known: pd.DataFrame) -> pd.DataFrame:
@@ -248,7 +249,7 @@ def _cut(whole: _Block, block_bytes: int | None) -> list[_Block]:
     if segments.empty:
         return []
     names, _ = name_features(whole.windows, whole.inputs)
-    each = cost_windows(segments, whole.inputs, len(names))
+    each = cost_windows(whole.windows, whole.inputs, len(names))
     budget = choose_block_bytes(segments, each, block_bytes, smallest=_SMALLEST)
     edges = cut_blocks(segments["count"].to_numpy(np.int64) * each, budget)
     parts = (segments.iloc[first:last] for first, last in pairwise(edges))
@@ -305,15 +306,7 @@ def save_block(block: _Block) -> tuple[int, dict[str, str]]:
     known, seen = read_keys(lab.root(), block.name, block.seen)
     segments = block.windows.segments
     left = block.windows.with_segments(segments[~_are_in(segments, known)])
-    pieces, failed = [], {}
-    for positions, first in _by_recording(left.segments):
-        part = left.select(positions)
-        try:
-            pieces.append((part.segments, compute(part, block.inputs)))
-        except WorkoutlabError as error:
-            failed[_name(first)] = str(error)
-        except Exception as error:  # inputs may be the user's own code
-            failed[_name(first)] = f"{type(error).__name__}: {error}"
+    pieces, failed = _compute(left, block.inputs)
     if not pieces:
         return len(block.windows) - len(left), failed
     gone = lab.transact(
@@ -324,6 +317,29 @@ def save_block(block: _Block) -> tuple[int, dict[str, str]]:
     lost = {int(first["recording"]) for first in gone}
     kept = [values for part, values in pieces if int(part["recording"].iloc[0]) not in lost]
     return len(block.windows) - len(left) + sum(map(len, kept)), failed
+
+
+def _compute(windows: Windows, inputs: Inputs) -> tuple[list[_Piece], dict[str, str]]:
+    """Compute a piece for each recording; name those that fail, and why."""
+    parts = list(_by_recording(windows.segments))
+    with suppress(Exception):  # which recording's fault it is shows one by one
+        values = compute(windows, inputs)
+        edges = [0, *(windows.ends[positions[-1]] for positions, _ in parts)]
+        cut = (values[first:last] for first, last in pairwise(edges))
+        return [
+            (windows.segments.iloc[positions], piece)
+            for (positions, _), piece in zip(parts, cut, strict=True)
+        ], {}
+    pieces, failed = [], {}
+    for positions, first in parts:
+        part = windows.select(positions)
+        try:
+            pieces.append((part.segments, compute(part, inputs)))
+        except WorkoutlabError as error:
+            failed[_name(first)] = str(error)
+        except Exception as error:  # inputs may be the user's own code
+            failed[_name(first)] = f"{type(error).__name__}: {error}"
+    return pieces, failed
 
 
 def _store(root: zarr.Group, block: _Block, pieces: list[_Piece], seen: int) -> list[pd.Series]:
