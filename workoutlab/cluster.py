@@ -27,6 +27,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _SCHEMES = ("tcp://", "tls://", "ws://", "wss://", "ucx://", "inproc://")
+_ALLOCATION = {"MALLOC_TRIM_THRESHOLD_": 128 * 2**20, "MALLOC_MMAP_THRESHOLD_": 32 * 2**20}
+"""Dask has workers hand freed memory back at once, so that each array of some 100 kB and more costs
+page faults anew: reading a lab then takes twice as long. This much stays with the process."""
 _QUEUED_PER_THREAD = 3
 """Tasks in flight for each thread: enough to hide a round trip, few enough to bound memory."""
 
@@ -48,7 +51,9 @@ def connect(
         processes on this machine that listen on the loopback interface only, dashboard included.
     workers
         Number of worker processes of a cluster on this machine; one a CPU by default. Each runs one
-        thread, which is what the kernels and the networks want.
+        thread, which is what the kernels and the networks want. Workers that you start yourself
+        read a lab twice as fast with ``MALLOC_TRIM_THRESHOLD_=134217728`` and
+        ``MALLOC_MMAP_THRESHOLD_=33554432`` in their environment, on Linux.
     memory_limit
         Memory of each of these workers, ``"2GiB"`` say.
     dashboard
@@ -101,8 +106,13 @@ def _start_local_cluster(workers: int | None, memory_limit: str | int, dashboard
     # A worker that dies again while it starts anew would be given up after some seconds, and a run
     # without workers waits forever. Read while the cluster runs, so it stays set.
     dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"})
-    # A forked worker would inherit locked mutexes of Icechunk's and Arrow's threads.
-    with dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}):
+    environment = {**dask.config.get("distributed.nanny.pre-spawn-environ"), **_ALLOCATION}
+    settings = {
+        # A forked worker would inherit locked mutexes of Icechunk's and Arrow's threads.
+        "distributed.worker.multiprocessing-method": "spawn",
+        "distributed.nanny.pre-spawn-environ": environment,
+    }
+    with dask.config.set(settings):
         return Client(
             n_workers=workers or os.cpu_count() or 1,
             threads_per_worker=1,

@@ -106,16 +106,17 @@ def _figures(
     versions: dict[str, str],
 ) -> list[Figure]:
     medians = {name: statistics.median(run[0] for run in done) for name, done in runs.items()}
-    ours = medians.get(workload.contenders[0].name, float("nan"))
+    speeds = {name: runs[name][0][1] / seconds for name, seconds in medians.items()}
+    ours = speeds.get(workload.contenders[0].name, float("nan"))
     return [
         Figure(
             workload=workload.name,
             contender=name,
             version=versions[name],
             seconds=seconds,
-            throughput=runs[name][0][1] / seconds,
+            throughput=speeds[name],
             unit=f"{workload.unit}/s",
-            ratio=seconds / ours,
+            ratio=ours / speeds[name],
             peak_rss_mb=max(run[2] for run in runs[name]),
         )
         for name, seconds in medians.items()

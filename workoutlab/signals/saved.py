@@ -160,13 +160,21 @@ def read_json(home: zarr.Group, name: str) -> Any:
         return json.loads(str(home.attrs[name]))
 
 
-def read_keys(root: zarr.Group, name: str, first: int = 0) -> tuple[pd.DataFrame, int]:
-    """Return :data:`KEY` of each stretch from row `first` on, and the number of rows in all."""
+def read_keys(
+    root: zarr.Group, name: str, first: int = 0, recordings: pd.Series | None = None
+) -> tuple[pd.DataFrame, int]:
+    """Return :data:`KEY` of each stretch from row `first` on, and the number of rows in all.
+
+    Of some `recordings` alone, it costs little where none of theirs are there.
+    """
     home = find_group(root, f"{layout.FEATURES}/{name}")
     rows = tables.length(home, SEGMENTS) if home else 0
-    if home is None or rows == first:
-        return pd.DataFrame({name: np.empty(0) for name in KEY}), rows
-    return tables.read(home, SEGMENTS, list(KEY), start=first), rows
+    if home is not None and rows > first:
+        owners = tables.read(home, SEGMENTS, ["recording"], start=first)["recording"]
+        if recordings is None or owners.isin(recordings).any():
+            keys = tables.read(home, SEGMENTS, list(KEY), start=first)
+            return keys if recordings is None else keys[keys["recording"].isin(recordings)], rows
+    return pd.DataFrame({name: np.empty(0) for name in KEY}), rows
 
 
 def append(

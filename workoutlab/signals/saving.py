@@ -303,8 +303,8 @@ def save_block(block: _Block) -> tuple[int, dict[str, str]]:
         How many windows were stored, and which recordings failed, and why.
     """
     lab = copy.copy(block.windows.home).refresh()
-    known, seen = read_keys(lab.root(), block.name, block.seen)
     segments = block.windows.segments
+    known, seen = read_keys(lab.root(), block.name, block.seen, segments["recording"])
     left = block.windows.with_segments(segments[~_are_in(segments, known)])
     pieces, failed = _compute(left, block.inputs)
     if not pieces:
@@ -344,8 +344,9 @@ def _compute(windows: Windows, inputs: Inputs) -> tuple[list[_Piece], dict[str, 
 
 def _store(root: zarr.Group, block: _Block, pieces: list[_Piece], seen: int) -> list[pd.Series]:
     """Append pieces to the newest root; return the first row of those no longer in it."""
-    known, _ = read_keys(root, block.name, seen)  # another run may have been faster
     rows = np.array([part["recording"].iloc[0] for part, _ in pieces], np.int64)
+    # Another run may have been faster.
+    known, _ = read_keys(root, block.name, seen, pd.Series(rows))
     order = np.argsort(rows, kind="stable")
     (samples,) = tables.take(tables.open_table(root, RECORDINGS.name), ["samples"], rows[order])
     erased = set(rows[order][samples == 0].tolist())
