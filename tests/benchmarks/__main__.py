@@ -23,7 +23,12 @@ def workloads(name: str) -> Sequence[Workload]:
 
 def show(figures: Sequence[Figure]) -> None:
     """Print the closing table."""
-    table = Table("workload", "contender", "version", title="Medians; ratio is time for the same work, over ours")
+    table = Table(
+        "workload",
+        "contender",
+        "version",
+        title="Medians; ratio is time for the same work, over ours",
+    )
     for heading in ("seconds", "throughput", "ratio", "peak RSS"):
         table.add_column(heading, justify="right")
     for figure in figures:

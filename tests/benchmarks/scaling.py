@@ -145,6 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="workoutlab-bench-") as scratch:
         lab = fill(chosen.lab or Path(scratch) / "lab", chosen.sessions)
         plan = windows(lab, length="8s", step="1s", within="recordings")
+        plan = plan.select(plan.segments["recording"] < chosen.sessions)
         for workers in chosen.workers:
             figures = measure(plan, lab, workers, chosen.memory)
             clean &= bool(figures["ok"]) and not figures["restarts"]

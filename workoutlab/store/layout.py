@@ -77,6 +77,11 @@ would stream it, 8 KiB at a time. Two took 0.21 ms for 230 kB, five 0.33, one 0.
 
 _BLOCK_BYTES: Final = 2**18
 
+_REFS_KEPT: Final = 100 * CHUNKS_PER_MANIFEST
+"""Places of chunks that a process remembers: a worker that commits many times must not grow."""
+
+_NODES_KEPT: Final = 4_096  # arrays of snapshots, likewise
+
 _SENTINEL: Final = "workoutlab"
 _VERSION: Final = 1
 
@@ -92,6 +97,7 @@ def configuration(*, folder: bool = False) -> icechunk.RepositoryConfig:
     )
     return icechunk.RepositoryConfig(
         manifest=icechunk.ManifestConfig(splitting=splitting),
+        caching=icechunk.CachingConfig(num_chunk_refs=_REFS_KEPT, num_snapshot_nodes=_NODES_KEPT),
         storage=icechunk.StorageSettings(concurrency=_FROM_DISK) if folder else None,
     )
 
