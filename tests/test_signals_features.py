@@ -295,3 +295,9 @@ def test_features__refuse_a_lab_in_place_of_a_plan(lab):
 def test_features__refuse_blocks_that_are_no_number_of_bytes(plan, block_bytes):
     with pytest.raises(InputError, match="block_bytes: expected"):
         features(plan, block_bytes=block_bytes)
+
+
+def test_features__tell_their_units(plan):
+    several = features(plan, Statistics(["mean", "period"], channels=("x",)))["features"]
+    assert json.loads(several.attrs["units"]) == {"x_mean": "g", "x_period": "s"}
+    assert features(plan, RawWindows())["features"].attrs["units"] == "2 g"

@@ -188,9 +188,17 @@ def lay_features(
         array = _lay(f"expand-{name}-{token}", parts, (chunks,), dtype)
         coordinates[name] = ("window", array, _describe(name))
     told = {**_write(attributes), "simulated": _tell_simulated(blocks.segments)}
-    laid = Features({"features": (("window", "feature"), values)}, coordinates, told)
+    units = {"units": _tell_units(blocks)}
+    laid = Features({"features": (("window", "feature"), values, units)}, coordinates, told)
     check_dataset(laid, FEATURES, "features")
     return laid
+
+
+def _tell_units(blocks: Blocks) -> str:
+    """Return the unit that all features have, or those of each as JSON, for files and figures."""
+    if len(set(blocks.units)) == 1:
+        return blocks.units[0]
+    return json.dumps(dict(zip(blocks.names, blocks.units, strict=True)), ensure_ascii=False)
 
 
 def _describe(name: str) -> dict[str, str]:
