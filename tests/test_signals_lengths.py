@@ -22,6 +22,7 @@ from workoutlab.signals.lengths import (
         ("500ms", 0.5),
         (".5s", 0.5),
         ("1min", 60),
+        ("2h", 7200),
         (2, 2),
         (0.1, 0.1),
         (np.float32(4), 4),

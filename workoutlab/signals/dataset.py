@@ -31,6 +31,9 @@ class Features(xr.Dataset):  # type: ignore[no-untyped-call]  # xarray's own hoo
     ``features`` (window, feature) and the coordinates of :data:`workoutlab.schema.FEATURES`, all of
     them lazy. Whatever xarray makes of it by selecting is a :class:`Features` again.
 
+    What xarray groups or filters by must be in memory: ``lazy.assign_coords(user=
+    lazy["user"].compute()).groupby("user").mean()``. The frames need no such thing.
+
     Examples
     --------
     >>> import workoutlab as wl

@@ -10,7 +10,7 @@ from workoutlab.errors import UnitError
 
 __all__ = ["Length", "count_samples", "fit_overlap", "parse_length", "parse_rate", "parse_seconds"]
 
-_UNITS: Final = {"s": 1.0, "ms": 1e-3, "min": 60.0}
+_UNITS: Final = {"s": 1.0, "ms": 1e-3, "min": 60.0, "h": 3600.0}
 _SAMPLES: Final = ("samples", "sample")
 _LENGTH: Final = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*([a-zA-Z]+)\s*")
 _TOLERANCE: Final = 1e-6
