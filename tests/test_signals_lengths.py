@@ -50,7 +50,7 @@ def test_parse_length__reads_signs_where_they_mean_something(value, length):
 @pytest.mark.parametrize(
     "value",
     [
-        *("8", "s", "8 h", "-8s", "8s ago", "", 0, -1, np.nan, np.inf, True, None, [8], "0s"),
+        *("8", "s", "8 d", "-8s", "8s ago", "", 0, -1, np.nan, np.inf, True, None, [8], "0s"),
         *("1.5 samples", "0 samples", "-3 samples", 1j, np.complex64(1)),
     ],
 )
