@@ -13,6 +13,10 @@ from workoutlab.signals import RawWindows
 
 
 class Given:
+    """Inputs that are told by their settings alone."""
+
+    channels = names = units = compute = None
+
     def settings(self) -> dict[str, object]:
         return {"kind": "given"}
 
@@ -81,7 +85,7 @@ def test_recipe__refuses_what_cannot_mean_anything(settings, message):
 
 
 def test_recipe__refuses_inputs_that_are_none():
-    with pytest.raises(InputError, match="expected RawWindows"):
+    with pytest.raises(InputError, match="inputs: expected Statistics"):
         Recipe("raw")
 
 

@@ -91,7 +91,7 @@ def test_features__are_the_same_for_any_blocks(plan, expected, block_bytes, sche
 def test_features__are_the_same_on_a_cluster_of_processes(lab):
     plans = [windows(lab, length=4, rate_hz=50, within=name) for name in ("sets", "recordings")]
     cluster = LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
     )
     with cluster, Client(cluster):
         for plan in plans:

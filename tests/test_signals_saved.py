@@ -93,7 +93,7 @@ def test_load__equals_what_is_computed(lab, within, block_bytes, scheduler):
 def test_save__on_a_cluster_of_processes(lab):
     plan, inputs = plan_of(lab), Statistics()
     cluster = LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
     )
     with cluster, Client(cluster):
         assert save_features(plan, "daily", inputs, block_bytes=300_000).computed == len(plan)
