@@ -332,7 +332,9 @@ def test_train__refuses_a_lab_in_memory_that_the_workers_cannot_see(lab, monkeyp
 
 
 def test_train__runs_on_the_active_clients_threads(lab):
-    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None):
+    with Client(
+        processes=False, n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+    ):
         on_client = train(plan(lab), RECIPE, name="client")
     train(plan(lab), RECIPE)
     assert on_client.trained == ("ann", "bob", "cem")
