@@ -27,6 +27,8 @@ def _one_thread():
 class Given:
     """Inputs that come as they are."""
 
+    channels = names = units = compute = None
+
     def settings(self) -> dict[str, object]:
         return {"kind": "given"}
 
