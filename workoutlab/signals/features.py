@@ -136,8 +136,8 @@ def check_plan(windows: object) -> Windows:
     if isinstance(windows, Windows):
         return windows
     raise InputError(
-        f"windows: expected a plan, got a {type(windows).__name__}; workoutlab.windows(...) makes one "
-        "of a lab or of recordings"
+        f"windows: expected a plan, got a {type(windows).__name__}; workoutlab.windows(...) makes "
+        "one of a lab or of recordings"
     )
 
 
