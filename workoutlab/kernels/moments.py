@@ -41,7 +41,7 @@ FEATURES: Final = (
         "fourth central moment over sd⁴, less 3; NaN if constant",
         "scipy.stats.kurtosis",
     ),
-    _feature("mean_absolute", "g", "mean of the absolute values", "TSFEL: mean of abs"),
+    _feature("mean_absolute", "g", "mean of the absolute values", "mean of numpy.abs"),
 )
 """In the order of the columns."""
 

@@ -89,9 +89,9 @@ FEATURES: Final = (
         "second_frequency",
         "Hz",
         f"frequency of the highest local peak of the power {_RANGE} that is two cycles a window "
-        "(the width of a main lobe) or more away from the dominant frequency; NaN if there is "
-        "none or if constant",
-        "scipy.signal.find_peaks",
+        "(the width of a main lobe) or more away from the dominant frequency; it may lie at either "
+        "end of the range; NaN if there is none or if constant",
+        "scipy.signal.find_peaks, which leaves the ends out",
     ),
     _feature(
         "second_share",
