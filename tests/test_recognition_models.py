@@ -7,9 +7,9 @@ import pytest
 
 from workoutlab.errors import InputError, NotInLabError, SchemaError
 from workoutlab.lab import Lab
+from workoutlab.learning.networks import Network, draw_weights
 from workoutlab.recognition import MLP, Models
 from workoutlab.recognition.models import append_networks, read_digests
-from workoutlab.recognition.networks import Network, draw_weights
 from workoutlab.recognition.people import EVERYONE
 from workoutlab.store import ragged
 

@@ -13,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.benchmarks.harness import Contender, Work, Workload
-from workoutlab.recognition import MLP, Recipe
-from workoutlab.recognition.engines import train_members
-from workoutlab.recognition.members import Member
-from workoutlab.recognition.threads import one_thread
-from workoutlab.signals import RawWindows
+from workoutlab.learning import MLP, Training
+from workoutlab.learning.engines import train_members
+from workoutlab.learning.members import Member
+from workoutlab.learning.threads import one_thread
 
 __all__ = ["WORKLOADS"]
 
@@ -46,17 +45,22 @@ def people(inputs: int, full: bool) -> People:
 
 def prepare_engine(engine: str, inputs: int, full: bool, folder: Path) -> Work:
     network = MLP(*HIDDEN, dropout_keep=1.0)
-    recipe = Recipe(
-        RawWindows(), network, epochs=epochs(full), batch=BATCH, rate=RATE, momentum=MOMENTUM
+    training = Training(
+        network,
+        epochs=epochs(full),
+        batch=BATCH,
+        rate=RATE,
+        momentum=MOMENTUM,
+        standardize=False,
     )
     members = [
-        Member(str(number), values, targets, CLASSES, seed=number)
+        Member(str(number), values, targets, CLASSES, seed=number, training=training)
         for number, (values, targets) in enumerate(people(inputs, full))
     ]
 
     def work() -> float:
         with one_thread():
-            trained = train_members(members, recipe, engine)
+            trained = train_members(members, engine)
         assert all(np.isfinite(each.network.layers[0]).all() for each in trained)
         return len(trained)
 

@@ -1,8 +1,8 @@
 """Personal networks: splits, training, evaluation and what models know."""
 
+from workoutlab.learning import MLP
 from workoutlab.recognition.evaluation import evaluate
 from workoutlab.recognition.models import Models, PersonalNetwork
-from workoutlab.recognition.networks import MLP
 from workoutlab.recognition.people import EVERYONE
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.recognition.results import Evaluation

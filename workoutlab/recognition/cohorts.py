@@ -12,10 +12,10 @@ import zarr
 
 from workoutlab import __version__
 from workoutlab.errors import WorkoutlabError
-from workoutlab.recognition.engines import Engine, Trained, train_members
-from workoutlab.recognition.members import Member
+from workoutlab.learning.engines import Engine, Trained, train_members
+from workoutlab.learning.members import Member
+from workoutlab.learning.networks import count_weights
 from workoutlab.recognition.models import append_networks, read_digests
-from workoutlab.recognition.networks import count_weights
 from workoutlab.recognition.people import (
     Person,
     describe_plan,
@@ -132,7 +132,7 @@ def train_cohort(cohort: Cohort) -> dict[str, str]:
     missing = [person for person in cohort.people if known.get(person.user) != person.digest]
     failed: dict[str, str] = {}
     members = dict(_read(cohort, missing, failed))
-    outcomes = train_members(list(members.values()), cohort.recipe, cohort.engine)
+    outcomes = train_members(list(members.values()), cohort.engine)
     trained: list[tuple[Person, Trained]] = []
     for person, outcome in zip(members, outcomes, strict=True):
         if isinstance(outcome, Trained):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from workoutlab import __version__, cluster
 from workoutlab.errors import InputError, TrainingError
-from workoutlab.recognition.engines import Engine
+from workoutlab.learning.engines import Engine
 from workoutlab.recognition.people import describe_plan
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.recognition.results import Evaluation, NotScored, Source

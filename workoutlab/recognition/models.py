@@ -22,7 +22,7 @@ import zarr
 
 from workoutlab.errors import NotInLabError
 from workoutlab.lab import Lab
-from workoutlab.recognition.networks import Floats, Network
+from workoutlab.learning.networks import Floats, Network
 from workoutlab.recognition.people import EVERYONE
 from workoutlab.schema import Column, Table, check_id
 from workoutlab.store import layout, ragged, tables

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from workoutlab.errors import InputError, TrainingError
-from workoutlab.recognition.members import Member
-from workoutlab.recognition.randomness import make_key
+from workoutlab.learning.members import Member
+from workoutlab.learning.randomness import make_key
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.signals import Windows, compute
 from workoutlab.signals.code import DECISIVE, digest_modules
@@ -32,13 +32,14 @@ EVERYONE: Final = "*"
 
 _DECISIVE: Final = (
     *DECISIVE,
-    "recognition/randomness.py",
-    "recognition/networks.py",
-    "recognition/members.py",
+    "learning/randomness.py",
+    "learning/networks.py",
+    "learning/members.py",
     "recognition/people.py",
-    "recognition/firstlayer.py",
-    "recognition/separate.py",
-    "recognition/stacked.py",
+    "learning/firstlayer.py",
+    "learning/separate.py",
+    "learning/stacked.py",
+    "learning/training.py",
 )
 """The code that decides what a network becomes. Which segments there are shows in the plan."""
 
@@ -164,6 +165,7 @@ def make_member(windows: Windows, person: Person, recipe: Recipe) -> Member:
         targets=np.repeat(labels, part.segments["count"]),
         classes=len(classes),
         seed=make_key(recipe.seed, person.user)[0],
+        training=recipe.training,
     )
 
 

@@ -15,10 +15,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from workoutlab.errors import InputError, TrainingError
-from workoutlab.recognition.engines import Engine, train_members
-from workoutlab.recognition.members import Member, balance_rows
+from workoutlab.learning.engines import Engine, train_members
+from workoutlab.learning.members import Member, balance_rows
+from workoutlab.learning.randomness import make_key
+from workoutlab.learning.training import Training
 from workoutlab.recognition.metrics import Confusion, count_confusion, vote
-from workoutlab.recognition.randomness import make_key
 from workoutlab.recognition.recipe import Inputs, Recipe
 from workoutlab.recognition.results import NotScored
 from workoutlab.recognition.splits import Mask, Protocol, Split, list_singles, split
@@ -77,6 +78,11 @@ class Baseline:
                 f"expected a Recipe, or a scikit-learn classifier with predict_proba, whose "
                 f"probabilities are averaged over a set; got {self.estimator!r}"
             )
+
+    @property
+    def training(self) -> Training:
+        """What an estimator shares with networks: how classes are balanced."""
+        return Training(balance=self.balance, seed=self.seed)
 
     def settings(self) -> dict[str, object]:
         """Return all settings, as JSON takes them."""
@@ -240,6 +246,7 @@ class _Bench:
             targets=targets,
             classes=len(seen),
             seed=key[0],
+            training=self.job.recipe.training,
         )
 
     def score(self, split: Split, model: Predict | TrainingError) -> Score | NotScored:
@@ -279,7 +286,7 @@ def _train(
         return [_fit_estimator(member, recipe) for member in members]
     return [
         outcome if isinstance(outcome, TrainingError) else outcome.network.predict
-        for outcome in train_members(members, recipe, engine)
+        for outcome in train_members(members, engine)
     ]
 
 

@@ -7,8 +7,8 @@ from typing import TypedDict, Unpack
 
 from workoutlab.cluster import active_client, check_reachable, progress, run_tasks
 from workoutlab.errors import InputError
+from workoutlab.learning.engines import Engine, choose_engine
 from workoutlab.recognition.cohorts import Cohort, group_people, train_cohort
-from workoutlab.recognition.engines import Engine, choose_engine
 from workoutlab.recognition.models import read_digests
 from workoutlab.recognition.people import Person, find_people
 from workoutlab.recognition.recipe import Recipe

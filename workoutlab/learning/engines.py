@@ -25,11 +25,10 @@ import numpy as np
 import torch
 
 from workoutlab.errors import InputError, TrainingError
-from workoutlab.recognition.members import Member, Prepared, prepare_member
-from workoutlab.recognition.networks import Layers, Network
-from workoutlab.recognition.recipe import Recipe
-from workoutlab.recognition.separate import SeparateEngine
-from workoutlab.recognition.stacked import StackedEngine
+from workoutlab.learning.members import Member, Prepared, prepare_member
+from workoutlab.learning.networks import Layers, Network
+from workoutlab.learning.separate import SeparateEngine
+from workoutlab.learning.stacked import StackedEngine
 
 __all__ = ["ENGINES", "Engine", "Trained", "choose_engine", "train_members"]
 
@@ -39,7 +38,7 @@ ENGINES = ("auto", "separate", "stacked")
 class Engine(Protocol):
     """Trains the networks of a cohort."""
 
-    def fit(self, cohort: Sequence[Prepared], recipe: Recipe) -> list[Layers]:
+    def fit(self, cohort: Sequence[Prepared]) -> list[Layers]:
         """Return the layers of each member's trained network, in order."""
 
 
@@ -88,16 +87,14 @@ def choose_engine(engine: str | Engine = "auto") -> Engine:
 
 
 def train_members(
-    members: Sequence[Member], recipe: Recipe, engine: str | Engine = "auto"
+    members: Sequence[Member], engine: str | Engine = "auto"
 ) -> list[Trained | TrainingError]:
     """Train the network of each member.
 
     Parameters
     ----------
     members
-        What each network is trained on. No network depends on its neighbours.
-    recipe
-        How they are trained.
+        What each network is trained on, and how. No network depends on its neighbours.
     engine
         ``"stacked"``, ``"separate"`` or ``"auto"``.
 
@@ -108,12 +105,13 @@ def train_members(
 
     Examples
     --------
-    >>> from workoutlab.recognition.networks import MLP
-    >>> from workoutlab.signals import Statistics
+    >>> from workoutlab.learning.networks import MLP
+    >>> from workoutlab.learning.training import Training
     >>> inputs = np.array([[-1.0], [1.0]], np.float32).repeat(50, axis=0)
-    >>> ann = Member("ann", inputs, np.arange(2).repeat(50), classes=2, seed=0)
-    >>> bob = Member("bob", inputs, np.zeros(100, int), classes=1, seed=1)
-    >>> trained, failed = train_members([ann, bob], Recipe(Statistics(), MLP(8)))
+    >>> how = Training(MLP(8))
+    >>> ann = Member("ann", inputs, np.arange(2).repeat(50), classes=2, seed=0, training=how)
+    >>> bob = Member("bob", inputs, np.zeros(100, int), classes=1, seed=1, training=how)
+    >>> trained, failed = train_members([ann, bob])
     >>> trained.network.predict(inputs[::50]).argmax(axis=1).tolist()
     [0, 1]
     >>> failed
@@ -123,28 +121,26 @@ def train_members(
     cohort: dict[int, Prepared] = {}
     for position, member in enumerate(members):
         try:
-            cohort[position] = prepare_member(member, recipe)
+            cohort[position] = prepare_member(member)
         except TrainingError as error:
             outcomes.append(TrainingError(f"{member.key}: {error}"))
         else:
             outcomes.append(TrainingError(f"{member.key}: was not trained"))
-    fitted = choose_engine(engine).fit(list(cohort.values()), recipe) if cohort else []
+    fitted = choose_engine(engine).fit(list(cohort.values())) if cohort else []
     for (position, prepared), layers in zip(cohort.items(), fitted, strict=True):
-        outcomes[position] = _conclude(members[position].key, prepared, layers, recipe)
+        outcomes[position] = _conclude(members[position].key, prepared, layers)
     return outcomes
 
 
-def _conclude(
-    key: str, prepared: Prepared, layers: Layers, recipe: Recipe
-) -> Trained | TrainingError:
+def _conclude(key: str, prepared: Prepared, layers: Layers) -> Trained | TrainingError:
     if not all(np.isfinite(layer).all() for layer in layers):
         return TrainingError(
-            f"{key}: training diverged at rate {recipe.rate:g}: weights are not finite; "
+            f"{key}: training diverged at rate {prepared.training.rate:g}: weights are not finite; "
             "lower the rate"
         )
     return Trained(
         key=key,
         network=Network(layers, prepared.center, prepared.scale),
         windows=len(prepared.inputs),
-        steps=prepared.steps(recipe.batch) * recipe.epochs,
+        steps=prepared.steps * prepared.training.epochs,
     )

@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from workoutlab.errors import InputError, TrainingError
-from workoutlab.recognition import separate
-from workoutlab.recognition.engines import Trained, choose_engine, train_members
-from workoutlab.recognition.members import Member, prepare_member
-from workoutlab.recognition.networks import MLP, draw_weights
-from workoutlab.recognition.randomness import drop_units, unit_bits
-from workoutlab.recognition.recipe import Recipe
-from workoutlab.recognition.separate import SeparateEngine
-from workoutlab.recognition.stacked import StackedEngine
-from workoutlab.recognition.threads import one_thread
+from workoutlab.learning import separate
+from workoutlab.learning.engines import Trained, choose_engine, train_members
+from workoutlab.learning.members import Member, prepare_member
+from workoutlab.learning.networks import MLP, draw_weights
+from workoutlab.learning.randomness import drop_units, unit_bits
+from workoutlab.learning.separate import SeparateEngine
+from workoutlab.learning.stacked import StackedEngine
+from workoutlab.learning.threads import one_thread
+from workoutlab.learning.training import Training
 
 
 @pytest.fixture(autouse=True)
@@ -24,27 +24,20 @@ def _one_thread():
         yield
 
 
-class Given:
-    """Inputs that come as they are."""
-
-    channels = names = units = compute = None
-
-    def settings(self) -> dict[str, object]:
-        return {"kind": "given"}
-
-
-def _member(key: int, windows: int, inputs: int, classes: int) -> Member:
+def _member(
+    key: int, windows: int, inputs: int, classes: int, training: Training | None = None
+) -> Member:
     numbers = np.random.default_rng(key)
     targets = numbers.integers(0, classes, windows)
     targets[:classes] = np.arange(classes)
     centers = numbers.normal(size=(classes, inputs))
     values = (centers[targets] + numbers.normal(size=(windows, inputs))).astype(np.float32)
-    return Member(f"person-{key}", values, targets, classes, seed=100 + key)
+    return Member(f"person-{key}", values, targets, classes, 100 + key, training or _training())
 
 
-def _recipe(**settings: object) -> Recipe:
+def _training(**settings: object) -> Training:
     network = settings.pop("network", MLP(12, 7, dropout_keep=0.8))
-    return Recipe(Given(), network, **{"epochs": 4, "batch": 16, "balance": 3, **settings})
+    return Training(network, **{"epochs": 4, "batch": 16, "balance": 3, **settings})
 
 
 def _weights(outcome: Trained | TrainingError) -> np.ndarray:
@@ -56,26 +49,26 @@ RAGGED = [(0, 150, 5), (1, 37, 3), (2, 16, 2), (3, 9, 4), (4, 161, 2)]
 """Person, windows and classes: full, short and single batches; several numbers of classes."""
 
 
-def _cohort(inputs: int) -> list[Member]:
-    return [_member(key, windows, inputs, classes) for key, windows, classes in RAGGED]
+def _cohort(inputs: int, training: Training | None = None) -> list[Member]:
+    return [_member(key, windows, inputs, classes, training) for key, windows, classes in RAGGED]
 
 
-def _train_by_autograd(member: Member, recipe: Recipe) -> np.ndarray:
+def _train_by_autograd(member: Member) -> np.ndarray:
     """What torch makes of the same initial weights, order and dropped units."""
-    ready = prepare_member(member, recipe)
-    keep, batch = recipe.network.dropout_keep, recipe.batch
+    ready, training = prepare_member(member), member.training
+    keep, batch = training.network.dropout_keep, training.batch
     layers = [
         torch.from_numpy(layer).requires_grad_()
-        for layer in draw_weights(recipe.network, ready.sizes, ready.seed)
+        for layer in draw_weights(training.network, ready.sizes, ready.seed)
     ]
     optimizer = torch.optim.SGD(
-        layers, lr=recipe.rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+        layers, lr=training.rate, momentum=training.momentum, weight_decay=training.weight_decay
     )
-    grid = ready.steps(batch) * batch
-    bits = torch.from_numpy(ready.dropout_bits(grid * recipe.epochs))
-    columns = recipe.network.columns()
+    grid = ready.steps * batch
+    bits = torch.from_numpy(ready.dropout_bits(grid * training.epochs))
+    columns = training.network.columns()
     units = torch.from_numpy(unit_bits(columns[-1].stop))
-    for epoch in range(recipe.epochs):
+    for epoch in range(training.epochs):
         order = ready.order(epoch)
         for start in range(0, len(order), batch):
             rows = order[start : start + batch]
@@ -112,19 +105,19 @@ def first_layer(request, monkeypatch):
     ],
 )
 def test_separate_engine__trains_as_autograd_does(settings):
-    recipe = _recipe(**settings)
-    for member in _cohort(inputs=40)[:3]:
-        [trained] = train_members([member], recipe, SeparateEngine())
+    training = _training(**settings)
+    for member in _cohort(40, training)[:3]:
+        [trained] = train_members([member], SeparateEngine())
         ours = np.concatenate([layer.ravel() for layer in trained.network.layers])
-        np.testing.assert_allclose(ours, _train_by_autograd(member, recipe), atol=2e-5)
+        np.testing.assert_allclose(ours, _train_by_autograd(member), atol=2e-5)
 
 
 @pytest.mark.usefixtures("first_layer")
 @pytest.mark.parametrize("network", [MLP(12, 7), MLP(9, dropout_keep=1.0)])
 def test_engines__give_the_same_networks(network):
-    recipe = _recipe(network=network, weight_decay=0.001)
-    separate_ones = train_members(_cohort(inputs=40), recipe, SeparateEngine())
-    stacked_ones = train_members(_cohort(inputs=40), recipe, StackedEngine("cpu"))
+    training = _training(network=network, weight_decay=0.001)
+    separate_ones = train_members(_cohort(40, training), SeparateEngine())
+    stacked_ones = train_members(_cohort(40, training), StackedEngine("cpu"))
     for alone, stacked in zip(separate_ones, stacked_ones, strict=True):
         assert (alone.key, alone.windows, alone.steps) == (
             stacked.key,
@@ -136,11 +129,11 @@ def test_engines__give_the_same_networks(network):
 
 @pytest.mark.parametrize("engine", [SeparateEngine(), StackedEngine("cpu")])
 def test_engine__gives_a_member_the_same_network_in_any_company(engine):
-    recipe, cohort = _recipe(), _cohort(20)
-    together = train_members(cohort, recipe, engine)
-    reversed_company = train_members(cohort[::-1], recipe, engine)[::-1]
+    cohort = _cohort(20)
+    together = train_members(cohort, engine)
+    reversed_company = train_members(cohort[::-1], engine)[::-1]
     for member, one, other in zip(cohort, together, reversed_company, strict=True):
-        [alone] = train_members([member], recipe, engine)
+        [alone] = train_members([member], engine)
         if isinstance(engine, SeparateEngine):
             assert _weights(alone).tobytes() == _weights(one).tobytes()
         np.testing.assert_allclose(_weights(alone), _weights(one), atol=2e-6)
@@ -149,23 +142,22 @@ def test_engine__gives_a_member_the_same_network_in_any_company(engine):
 
 @pytest.mark.parametrize("engine", ["separate", "stacked"])
 def test_engine__learns_what_can_be_learnt(engine):
-    member = _member(7, 300, 30, 4)
-    [trained] = train_members([member], _recipe(epochs=20), engine)
+    member = _member(7, 300, 30, 4, _training(epochs=20))
+    [trained] = train_members([member], engine)
     predicted = trained.network.predict(member.inputs).argmax(axis=1)
     assert (predicted == member.targets).mean() > 0.99
 
 
 def test_engine__leaves_torchs_threads_as_they_were():
     before = torch.get_num_threads()
-    train_members([_member(0, 20, 5, 2)], _recipe(epochs=1), "separate")
+    train_members([_member(0, 20, 5, 2, _training(epochs=1))], "separate")
     assert torch.get_num_threads() == before
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_engine__gives_the_same_networks_on_a_gpu():
-    recipe = _recipe()
-    on_gpu = train_members(_cohort(50), recipe, StackedEngine("cuda"))
-    for alone, stacked in zip(train_members(_cohort(50), recipe, "separate"), on_gpu, strict=True):
+    on_gpu = train_members(_cohort(50), StackedEngine("cuda"))
+    for alone, stacked in zip(train_members(_cohort(50), "separate"), on_gpu, strict=True):
         np.testing.assert_allclose(_weights(alone), _weights(stacked), atol=1e-4)
 
 
@@ -188,11 +180,11 @@ def _spoilt(member: Member, value: float) -> Member:
 )
 @pytest.mark.parametrize("engine", ["separate", "stacked"])
 def test_train_members__fails_the_one_whose_data_are_bad_and_nobody_else(spoil, reason, engine):
-    cohort, recipe = _cohort(8), _recipe(standardize=False)
-    undisturbed = train_members(cohort, recipe, engine)
+    cohort = _cohort(8, _training(standardize=False))
+    undisturbed = train_members(cohort, engine)
     cohort[1] = spoil(cohort[1])
     with np.errstate(over="ignore"):
-        outcomes = train_members(cohort, recipe, engine)
+        outcomes = train_members(cohort, engine)
     assert isinstance(outcomes[1], TrainingError)
     assert str(outcomes[1]).startswith("person-1: ")
     with pytest.raises(TrainingError, match=reason):
@@ -206,16 +198,16 @@ def test_train_members__fails_the_one_whose_data_are_bad_and_nobody_else(spoil, 
 def test_train_members__counts_unknown_inputs_as_the_mean():
     member = _spoilt(_member(0, 40, 5, 2), np.nan)
     filled = _spoilt(member, float(np.nanmean(member.inputs[:, 2], dtype=np.float64)))
-    ready = prepare_member(member, _recipe())
+    ready = prepare_member(member)
     assert ready.inputs[3, 2] == 0
-    assert abs(prepare_member(filled, _recipe()).inputs[3, 2]) < 1e-6
-    assert isinstance(train_members([member], _recipe())[0], Trained)
-    [failed] = train_members([member], _recipe(standardize=False))
+    assert abs(prepare_member(filled).inputs[3, 2]) < 1e-6
+    assert isinstance(train_members([member])[0], Trained)
+    [failed] = train_members([replace(member, training=_training(standardize=False))])
     assert "unknown inputs (NaN), which need standardize=True" in str(failed)
 
 
 def test_train_members__of_nobody_is_nothing():
-    assert train_members([], _recipe()) == []
+    assert train_members([]) == []
 
 
 def test_choose_engine__refuses_an_unknown_name():

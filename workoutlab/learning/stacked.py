@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from workoutlab.recognition.firstlayer import Descent
-from workoutlab.recognition.members import Prepared
-from workoutlab.recognition.networks import Layers, draw_weights
-from workoutlab.recognition.randomness import drop_units, unit_bits
-from workoutlab.recognition.recipe import Recipe
-from workoutlab.recognition.threads import one_thread
+from workoutlab.learning.firstlayer import Descent
+from workoutlab.learning.members import Prepared
+from workoutlab.learning.networks import Layers, draw_weights
+from workoutlab.learning.randomness import drop_units, unit_bits
+from workoutlab.learning.threads import one_thread
 
 __all__ = ["StackedEngine"]
 
@@ -37,13 +36,17 @@ class StackedEngine:
 
     device: str = ""
 
-    def fit(self, cohort: Sequence[Prepared], recipe: Recipe) -> list[Layers]:
+    def fit(self, cohort: Sequence[Prepared]) -> list[Layers]:
         """Return the layers of each member's trained network, in order."""
-        device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        order = sorted(range(len(cohort)), key=lambda place: -cohort[place].steps(recipe.batch))
+        device = torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        stacks: dict[str, list[int]] = {}
+        for place in sorted(range(len(cohort)), key=lambda place: -cohort[place].steps):
+            stacks.setdefault(cohort[place].training.digest(), []).append(place)
+        fitted: dict[int, Layers] = {}
         with one_thread(), torch.inference_mode():
-            stack = _Stack([cohort[place] for place in order], recipe, torch.device(device))
-            fitted = dict(zip(order, stack.fit(), strict=True))
+            for places in stacks.values():
+                stack = _Stack([cohort[place] for place in places], device)
+                fitted.update(zip(places, stack.fit(), strict=True))
         return [fitted[place] for place in range(len(cohort))]
 
 
@@ -60,47 +63,50 @@ class _Plan:
     bits: torch.Tensor
 
     @classmethod
-    def of(cls, members: Sequence[Prepared], recipe: Recipe, device: torch.device) -> "_Plan":
+    def of(cls, members: Sequence[Prepared], device: torch.device) -> "_Plan":
         """Lay out the steps of all members, zero after a member's last."""
-        steps = max(member.steps(recipe.batch) for member in members) * recipe.epochs
-        shape = (len(members), steps, recipe.batch)
+        training = members[0].training
+        steps = max(member.steps for member in members) * training.epochs
+        shape = (len(members), steps, training.batch)
         rows, shares, bits = (np.zeros(shape, dtype) for dtype in ("int64", "float32", "int32"))
         first = 0
         for place, member in enumerate(members):
-            total = member.steps(recipe.batch) * recipe.epochs
-            shares[place, :total] = _shares(member, recipe)
-            rows[place, :total] = first + _rows(member, recipe)
-            drawn = member.dropout_bits(total * recipe.batch)
-            bits[place, :total] = drawn.reshape(total, recipe.batch)
+            total = member.steps * training.epochs
+            shares[place, :total] = _shares(member)
+            rows[place, :total] = first + _rows(member)
+            drawn = member.dropout_bits(total * training.batch)
+            bits[place, :total] = drawn.reshape(total, training.batch)
             first += len(member.inputs)
         return cls(*(torch.from_numpy(array).to(device) for array in (rows, shares, bits)))
 
 
-def _rows(member: Prepared, recipe: Recipe) -> npt.NDArray[np.int64]:
+def _rows(member: Prepared) -> npt.NDArray[np.int64]:
     """Return the member's windows of each step, short batches filled up with its first window."""
-    padded = np.zeros((recipe.epochs, member.steps(recipe.batch) * recipe.batch), np.int64)
-    for epoch in range(recipe.epochs):
+    training = member.training
+    padded = np.zeros((training.epochs, member.steps * training.batch), np.int64)
+    for epoch in range(training.epochs):
         padded[epoch, : len(member.rows)] = member.order(epoch)
-    return padded.reshape(-1, recipe.batch)
+    return padded.reshape(-1, training.batch)
 
 
-def _shares(member: Prepared, recipe: Recipe) -> npt.NDArray[np.float32]:
+def _shares(member: Prepared) -> npt.NDArray[np.float32]:
     """Return what each row of each step counts: one over the windows of the step, or nothing."""
-    steps = member.steps(recipe.batch)
-    real = np.arange(steps * recipe.batch).reshape(steps, -1) < len(member.rows)
+    steps = member.steps
+    real = np.arange(steps * member.training.batch).reshape(steps, -1) < len(member.rows)
     shares = (real / real.sum(axis=1, keepdims=True)).astype(np.float32)
-    return np.tile(shares, (recipe.epochs, 1))
+    return np.tile(shares, (member.training.epochs, 1))
 
 
 class _Stack:
     """The training of members that come in falling order of their number of steps."""
 
-    def __init__(self, members: Sequence[Prepared], recipe: Recipe, device: torch.device) -> None:
-        self._members, self._recipe, self._device = members, recipe, device
-        self._descent = Descent.of(recipe)
-        self._keep = recipe.network.dropout_keep
-        self._plan = _Plan.of(members, recipe, device)
-        self._columns = recipe.network.columns()
+    def __init__(self, members: Sequence[Prepared], device: torch.device) -> None:
+        training = members[0].training
+        self._members, self._training, self._device = members, training, device
+        self._descent = Descent.of(training)
+        self._keep = training.network.dropout_keep
+        self._plan = _Plan.of(members, device)
+        self._columns = training.network.columns()
         self._units = torch.from_numpy(unit_bits(self._columns[-1].stop)).to(device)
         self._classes = max(member.sizes[-1] for member in members)
         inputs = np.concatenate([member.inputs for member in members])
@@ -114,7 +120,7 @@ class _Stack:
         self._velocities = [torch.zeros_like(weights) for weights in self._weights]
 
     def _draw_weights(self) -> list[torch.Tensor]:
-        network = self._recipe.network
+        network = self._training.network
         drawn = [draw_weights(network, member.sizes, member.seed) for member in self._members]
         for layers in drawn:
             layers[-1] = np.pad(layers[-1], ((0, 0), (0, self._classes - layers[-1].shape[1])))
@@ -123,9 +129,9 @@ class _Stack:
 
     def fit(self) -> list[Layers]:
         """Train, and return the layers of each member's network."""
-        totals = [member.steps(self._recipe.batch) for member in self._members]
-        for step in range(totals[0] * self._recipe.epochs):
-            active = sum(total * self._recipe.epochs > step for total in totals)
+        totals = [member.steps for member in self._members]
+        for step in range(totals[0] * self._training.epochs):
+            active = sum(total * self._training.epochs > step for total in totals)
             self._train_step(step, active)
         fitted = [
             list(layers) for layers in zip(*(w.cpu().numpy() for w in self._weights), strict=True)
@@ -157,7 +163,7 @@ class _Stack:
         return outputs
 
     def _draw_addends(self, step: int, active: int) -> torch.Tensor:
-        shape = (active, self._recipe.batch, 2 * len(self._units))
+        shape = (active, self._training.batch, 2 * len(self._units))
         addends = torch.zeros(shape, device=self._device)
         if self._keep < 1:
             drop_units(self._plan.bits[:active, step], self._units, self._keep, out=addends)

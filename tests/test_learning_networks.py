@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workoutlab.errors import InputError
-from workoutlab.recognition.networks import (
+from workoutlab.learning.networks import (
     MLP,
     Network,
     count_weights,

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workoutlab.errors import InputError
-from workoutlab.recognition.members import Member, balance_rows, prepare_member
-from workoutlab.recognition.networks import MLP
+from workoutlab.learning.members import Member, balance_rows, prepare_member
+from workoutlab.learning.networks import MLP
+from workoutlab.learning.training import Training
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.signals import RawWindows
 
@@ -19,6 +21,9 @@ class Given:
 
     def settings(self) -> dict[str, object]:
         return {"kind": "given"}
+
+
+PLAIN = Training(MLP(3))
 
 
 @given(targets=st.lists(st.integers(0, 4), min_size=1, max_size=60), most=st.integers(1, 12))
@@ -39,26 +44,26 @@ def test_balance_rows__repeats_whole_classes_up_to_the_most_frequent(targets, mo
 def test_prepare_member__standardises_each_input():
     numbers = np.random.default_rng(0)
     inputs = (numbers.normal(size=(50, 3)) * [1, 10, 0] + [5, -3, 7]).astype(np.float32)
-    member = Member("ann", inputs, np.arange(50) % 2, classes=2, seed=0)
-    ready = prepare_member(member, Recipe(Given(), MLP(3)))
+    member = Member("ann", inputs, np.arange(50) % 2, classes=2, seed=0, training=PLAIN)
+    ready = prepare_member(member)
     np.testing.assert_allclose(ready.inputs.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(ready.inputs.std(axis=0), [1, 1, 0], atol=1e-6)
-    as_they_are = prepare_member(member, Recipe(Given(), MLP(3), standardize=False))
+    as_they_are = prepare_member(replace(member, training=Training(MLP(3), standardize=False)))
     np.testing.assert_array_equal(as_they_are.inputs, inputs)
 
 
 def test_prepare_member__finds_no_scale_in_an_input_that_is_never_known():
     inputs = np.full((4, 1), np.nan, np.float32)
-    ready = prepare_member(
-        Member("ann", inputs, np.arange(4) % 2, classes=2, seed=0), Recipe(Given(), MLP(3))
-    )
+    ready = prepare_member(Member("ann", inputs, np.arange(4) % 2, 2, seed=0, training=PLAIN))
     assert ready.inputs.tolist() == [[0], [0], [0], [0]]
     assert ready.scale.tolist() == [1]
 
 
 def test_order__goes_through_all_rows_in_every_epoch_differently():
-    member = Member("ann", np.zeros((9, 1), np.float32), np.arange(9) // 8, classes=2, seed=0)
-    ready = prepare_member(member, Recipe(Given(), MLP(3), balance=4))
+    training = Training(MLP(3), balance=4)
+    targets = np.arange(9) // 8
+    member = Member("ann", np.zeros((9, 1), np.float32), targets, 2, seed=0, training=training)
+    ready = prepare_member(member)
     first, second = ready.order(0), ready.order(1)
     assert sorted(first.tolist()) == sorted(second.tolist()) == [0, 1, 2, 3, 4, 5, 6, 7] + [8] * 4
     assert first.tolist() != second.tolist()

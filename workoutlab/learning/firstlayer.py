@@ -14,7 +14,7 @@ from typing import Protocol
 
 import torch
 
-from workoutlab.recognition.recipe import Recipe
+from workoutlab.learning.training import Training
 
 __all__ = ["Descent", "DirectLayer", "DualLayer", "FirstLayer", "dual_is_cheaper"]
 
@@ -28,9 +28,9 @@ class Descent:
     weight_decay: float
 
     @classmethod
-    def of(cls, recipe: Recipe) -> "Descent":
-        """Return the descent that a recipe asks for."""
-        return cls(recipe.rate, recipe.momentum, recipe.weight_decay)
+    def of(cls, training: Training) -> "Descent":
+        """Return the descent that is asked for."""
+        return cls(training.rate, training.momentum, training.weight_decay)
 
     def move(
         self,

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import InputError
-from workoutlab.recognition.randomness import draw_uniform, make_key
+from workoutlab.learning.randomness import draw_uniform, make_key
 
 __all__ = [
     "MLP",

@@ -10,18 +10,17 @@ from dataclasses import dataclass
 
 import torch
 
-from workoutlab.recognition.firstlayer import (
+from workoutlab.learning.firstlayer import (
     Descent,
     DirectLayer,
     DualLayer,
     FirstLayer,
     dual_is_cheaper,
 )
-from workoutlab.recognition.members import Prepared
-from workoutlab.recognition.networks import Layers, draw_weights
-from workoutlab.recognition.randomness import drop_units, unit_bits
-from workoutlab.recognition.recipe import Recipe
-from workoutlab.recognition.threads import one_thread
+from workoutlab.learning.members import Prepared
+from workoutlab.learning.networks import Layers, draw_weights
+from workoutlab.learning.randomness import drop_units, unit_bits
+from workoutlab.learning.threads import one_thread
 
 __all__ = ["SeparateEngine"]
 
@@ -32,10 +31,10 @@ _backpropagate_relu = torch.ops.aten.threshold_backward.grad_input
 class SeparateEngine:
     """Trains a cohort member by member, each on one core."""
 
-    def fit(self, cohort: Sequence[Prepared], recipe: Recipe) -> list[Layers]:
+    def fit(self, cohort: Sequence[Prepared]) -> list[Layers]:
         """Return the layers of each member's trained network, in order."""
         with one_thread(), torch.inference_mode():
-            return [_Run(member, recipe).fit() for member in cohort]
+            return [_Run(member).fit() for member in cohort]
 
 
 class _Buffers:
@@ -58,11 +57,12 @@ class _Buffers:
 class _Addends:
     """What is added to each activation of an epoch to drop units; zeros where none are dropped."""
 
-    def __init__(self, member: Prepared, recipe: Recipe, pieces: Sequence[slice]) -> None:
-        self._rows = len(pieces) * recipe.batch
-        self._keep = recipe.network.dropout_keep
-        self._bits = torch.from_numpy(member.dropout_bits(self._rows * recipe.epochs))
-        columns = recipe.network.columns()
+    def __init__(self, member: Prepared, pieces: Sequence[slice]) -> None:
+        training = member.training
+        self._rows = len(pieces) * training.batch
+        self._keep = training.network.dropout_keep
+        self._bits = torch.from_numpy(member.dropout_bits(self._rows * training.epochs))
+        columns = training.network.columns()
         self._units = torch.from_numpy(unit_bits(columns[-1].stop))
         self._all = torch.zeros(self._rows, 2 * len(self._units))
         self.of_step = [[self._all[piece, column] for column in columns] for piece in pieces]
@@ -77,19 +77,20 @@ class _Addends:
 class _Run:
     """The training of one member."""
 
-    def __init__(self, member: Prepared, recipe: Recipe) -> None:
-        self._member, self._recipe = member, recipe
-        self._descent = Descent.of(recipe)
-        self._keep = recipe.network.dropout_keep
+    def __init__(self, member: Prepared) -> None:
+        training = member.training
+        self._member, self._training = member, training
+        self._descent = Descent.of(training)
+        self._keep = training.network.dropout_keep
         length = len(member.rows)
-        starts = range(0, length, recipe.batch)
-        pieces = [slice(start, min(start + recipe.batch, length)) for start in starts]
-        layers = draw_weights(recipe.network, member.sizes, member.seed)
+        starts = range(0, length, training.batch)
+        pieces = [slice(start, min(start + training.batch, length)) for start in starts]
+        layers = draw_weights(training.network, member.sizes, member.seed)
         initial, *self._weights = [torch.from_numpy(layer) for layer in layers]
         self._backward = [weights[:-1].t() for weights in self._weights]
         self._velocities = [torch.zeros_like(weights) for weights in self._weights]
         self._first = self._make_first(initial, pieces)
-        self._addends = _Addends(member, recipe, pieces)
+        self._addends = _Addends(member, pieces)
         rows = [piece.stop - piece.start for piece in pieces]
         buffers = {count: _Buffers(count, member, self._keep) for count in set(rows)}
         self._buffers = [buffers[count] for count in rows]
@@ -104,14 +105,14 @@ class _Run:
             windows=len(inputs),
             inputs=inputs.shape[1],
             outputs=weights.shape[1],
-            batch=self._recipe.batch,
-            steps=self._recipe.epochs * len(pieces),
+            batch=self._training.batch,
+            steps=self._training.epochs * len(pieces),
         ):
-            return DualLayer(inputs, weights, pieces, self._descent, epochs=self._recipe.epochs)
+            return DualLayer(inputs, weights, pieces, self._descent, epochs=self._training.epochs)
         return DirectLayer(inputs, weights, pieces, self._descent)
 
     def fit(self) -> Layers:
-        for epoch in range(self._recipe.epochs):
+        for epoch in range(self._training.epochs):
             self._train_epoch(epoch)
         return [weights.numpy() for weights in (self._first.weights(), *self._weights)]
 

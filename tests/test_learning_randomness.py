@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workoutlab.recognition.randomness import (
+from workoutlab.learning.randomness import (
     draw_bits,
     draw_order,
     draw_uniform,

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import TrainingError
-from workoutlab.recognition.networks import Floats, standardize
-from workoutlab.recognition.randomness import draw_bits, draw_order, make_key
-from workoutlab.recognition.recipe import Recipe
+from workoutlab.learning.networks import Floats, standardize
+from workoutlab.learning.randomness import draw_bits, draw_order, make_key
+from workoutlab.learning.training import Training
 
 __all__ = ["Member", "Prepared", "balance_rows", "prepare_member"]
 
@@ -28,7 +28,9 @@ class Member:
     classes
         Number of classes, two or more.
     seed
-        Decides initial weights, order of windows and dropped units.
+        Decides initial weights, order of windows and dropped units; the training's own does not.
+    training
+        How it is trained.
     """
 
     key: str
@@ -36,6 +38,7 @@ class Member:
     targets: npt.NDArray[np.integer]
     classes: int
     seed: int
+    training: Training
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +55,7 @@ class Prepared:
         Windows of an epoch, rare classes repeated.
     sizes
         Units of each layer, inputs and classes included.
-    seed
+    seed, training
         Of the member.
     center, scale
         Shape (input,), what was taken off the inputs and what they were divided by.
@@ -63,12 +66,14 @@ class Prepared:
     rows: npt.NDArray[np.int64]
     sizes: tuple[int, ...]
     seed: int
+    training: Training
     center: Floats
     scale: Floats
 
-    def steps(self, batch: int) -> int:
-        """Return the number of steps of an epoch; the last may have fewer windows."""
-        return -(-len(self.rows) // batch)
+    @property
+    def steps(self) -> int:
+        """Number of steps of an epoch; the last may have fewer windows."""
+        return -(-len(self.rows) // self.training.batch)
 
     def order(self, epoch: int) -> npt.NDArray[np.int64]:
         """Return the windows of an epoch in the order in which they are trained on."""
@@ -79,7 +84,7 @@ class Prepared:
         return draw_bits(make_key(self.seed, "dropout"), count)
 
 
-def prepare_member(member: Member, recipe: Recipe) -> Prepared:
+def prepare_member(member: Member) -> Prepared:
     """Check a member and make it ready for an engine.
 
     Raises
@@ -87,22 +92,24 @@ def prepare_member(member: Member, recipe: Recipe) -> Prepared:
     TrainingError
         If no network can be trained on it; the message says why.
     """
-    _check_member(member, recipe)
+    _check_member(member)
+    training = member.training
     inputs = np.ascontiguousarray(member.inputs, np.float32)
     targets = np.asarray(member.targets, np.int64)
-    center, scale = _measure(inputs) if recipe.standardize else _identity(inputs.shape[1])
+    center, scale = _measure(inputs) if training.standardize else _identity(inputs.shape[1])
     return Prepared(
         inputs=standardize(inputs, center, scale),
         targets=targets,
-        rows=balance_rows(targets, recipe.balance),
-        sizes=recipe.network.sizes(inputs.shape[1], member.classes),
+        rows=balance_rows(targets, training.balance),
+        sizes=training.network.sizes(inputs.shape[1], member.classes),
         seed=member.seed,
+        training=training,
         center=center,
         scale=scale,
     )
 
 
-def _check_member(member: Member, recipe: Recipe) -> None:
+def _check_member(member: Member) -> None:
     windows = len(member.inputs)
     if member.inputs.ndim != 2 or not member.inputs.size:
         raise TrainingError(f"no windows to train on: inputs of shape {member.inputs.shape}")
@@ -117,7 +124,7 @@ def _check_member(member: Member, recipe: Recipe) -> None:
     if np.isinf(member.inputs).any():
         window = int(np.flatnonzero(np.isinf(member.inputs).any(axis=1))[0])
         raise TrainingError(f"window {window} has infinite inputs; expected finite numbers")
-    if not recipe.standardize and np.isnan(member.inputs).any():
+    if not member.training.standardize and np.isnan(member.inputs).any():
         window = int(np.flatnonzero(np.isnan(member.inputs).any(axis=1))[0])
         raise TrainingError(
             f"window {window} has unknown inputs (NaN), which need standardize=True: "
