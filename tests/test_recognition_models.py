@@ -85,6 +85,26 @@ def test_append_networks__shares_settings_between_rows(lab):
     assert Models(lab).table["settings"].tolist() == [0, 0, 1]
 
 
+def test_append_networks__says_of_a_row_what_is_so_without_a_search(lab):
+    _store(lab, ["ann", EVERYONE])
+    frame = Models(lab).table
+    assert frame["kind"].tolist() == ["own", "common"]
+    assert frame["format"].tolist() == ["network", "network"]
+    assert frame["chosen"].tolist() == ["{}", "{}"]
+    assert frame["score"].isna().all()
+    assert frame["base"].isna().all()
+    assert "history" not in frame
+
+
+def test_append_networks__keeps_what_a_search_says(lab):
+    found = {"kind": "fine-tuned", "base": 0, "score": 0.25, "criterion": "error"}
+    rows = [_row(EVERYONE, "d"), {**_row("ann", "d"), **found}]
+    pieces = [_network(seed).pack() for seed in (0, 1)]
+    lab.transact(lambda root: append_networks(root, "exercise", rows, pieces, {}), "store")
+    row = Models(lab).table.set_index("user").loc["ann"]
+    assert {name: row[name] for name in found} == found
+
+
 def test_network__names_who_is_there_if_somebody_is_not(lab):
     _store(lab, [f"person-{number:02}" for number in range(12)])
     models = Models(lab)

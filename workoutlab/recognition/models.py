@@ -24,7 +24,7 @@ from workoutlab.errors import NotInLabError
 from workoutlab.lab import Lab
 from workoutlab.learning.networks import Floats, Network
 from workoutlab.recognition.people import EVERYONE
-from workoutlab.schema import Column, Table, check_id
+from workoutlab.schema import NETWORKS, SETTINGS, check_id
 from workoutlab.store import layout, ragged, tables
 from workoutlab.store.arrays import find_group, list_groups, read_arrays
 
@@ -32,34 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["NETWORKS", "SETTINGS", "Models", "PersonalNetwork", "append_networks", "read_digests"]
-
-NETWORKS: Final = Table(
-    "networks",
-    {
-        "user": Column("str", "", "whose network; '*' for one of all people; empty once erased"),
-        "digest": Column("str", "", "SHA-256 of recordings, segments, recipe and code, in hex"),
-        "weights_digest": Column("str", "", "SHA-256 of the piece of `weights`, in hex"),
-        "classes": Column("str", "", "names of the exercises, a JSON list"),
-        "layers": Column("str", "", "units of each layer, a JSON list"),
-        "windows": Column("int64", "", "windows it was trained on"),
-        "sets": Column("int64", "", "sets that these lie in"),
-        "recordings": Column("int64", "", "recordings that these lie in"),
-        "simulated": Column("bool", "", "a recording among them was made by the simulator"),
-        "snapshot": Column("str", "", "the lab's snapshot that it was trained on"),
-        "settings": Column("int64", "", "row of the settings"),
-        "trained_ns": Column("int64", "ns", "Unix time at which it was trained"),
-        "offset": Column("int64", "", "first entry in `weights`; a multiple of the chunk"),
-        "length": Column("int64", "", "entries in `weights`"),
-    },
-)
-
-SETTINGS: Final = Table(
-    "settings",
-    {
-        "digest": Column("str", "", "SHA-256 of the text, in hex"),
-        "text": Column("str", "", "recipe, windows, engine and version, a JSON object"),
-    },
-)
 
 _OPENED: Final = (
     "classes",
@@ -70,6 +42,24 @@ _OPENED: Final = (
     "length",
 )
 """What opening a network reads: no digests, which do not compress; kept by the chunk."""
+
+_PLAIN: Final[Mapping[str, Any]] = {
+    "reason": "",
+    "base": -1,
+    "format": "network",
+    "network": "{}",
+    "score": np.nan,
+    "criterion": "",
+    "validation": "",
+    "chosen": "{}",
+    "scores": "[]",
+    "history": "[]",
+    "source": "",
+    "source_row": -1,
+}
+"""What a row tells of a network that was trained once, as its settings say."""
+
+_SHORT: Final = [name for name, column in NETWORKS.columns.items() if not column.long]
 
 _WEIGHTS: Final = "weights"
 _WEIGHTS_PER_CHUNK: Final = 65_536
@@ -169,8 +159,8 @@ class Models:
 
     @property
     def table(self) -> "pd.DataFrame":
-        """The network of each person: one row each, columns as in :data:`NETWORKS`."""
-        frame = tables.read(self._home, NETWORKS)
+        """The network of each person: one row each, the columns of NETWORKS but the long ones."""
+        frame = tables.read(self._home, NETWORKS, _SHORT)
         return frame[~frame["user"].duplicated(keep="last")]
 
     def network(self, user: str = EVERYONE) -> PersonalNetwork:
@@ -256,9 +246,11 @@ def append_networks(
     name
         Of the models; created where it is new.
     rows
-        Of each network, every column but ``weights_digest``, ``settings``, ``offset``, ``length``.
+        Of each network, its columns, all but ``weights_digest``, ``settings``, ``offset`` and
+        ``length``. Those about kind, choice, search and history may be left out: they then tell of
+        a network that was trained once, with the settings given.
     pieces
-        Of each network, its packed numbers.
+        Of each network, its packed numbers; none of one that has none of its own.
     settings
         How they were trained, as JSON takes it.
     """
@@ -271,10 +263,15 @@ def append_networks(
     lengths = [len(piece) for piece in pieces]
     offsets = ragged.allocate(home, _WEIGHTS, lengths)
     ragged.write_many(home, _WEIGHTS, offsets, pieces)
-    columns = {column: [row[column] for row in rows] for column in rows[0]}
+    full = [{**_PLAIN, "kind": _tell_kind(row["user"]), **row} for row in rows]
+    columns = {column: [row[column] for row in full] for column in full[0]}
     columns["weights_digest"] = [ragged.digest(piece) for piece in pieces]
     columns["settings"] = [_find_settings(home, settings)] * len(rows)
     tables.append(home, NETWORKS, {**columns, "offset": offsets, "length": lengths})
+
+
+def _tell_kind(user: str) -> str:
+    return "common" if user == EVERYONE else "own"
 
 
 def _find_settings(home: zarr.Group, settings: Mapping[str, Any]) -> int:
