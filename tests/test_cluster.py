@@ -1,6 +1,7 @@
 """Tasks run the same in this process, on threads and on a cluster."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,7 +14,15 @@ import dask
 import psutil
 import pytest
 
-from workoutlab.cluster import active_client, connect, progress, run_tasks
+from workoutlab.cluster import (
+    active_client,
+    connect,
+    count_threads,
+    find_memory,
+    progress,
+    run_tasks,
+    tell_time_left,
+)
 from workoutlab.errors import InputError
 
 
@@ -143,7 +152,7 @@ def test_progress__writes_nothing_where_nobody_looks(capfd: pytest.CaptureFixtur
 def test_progress__counts_in_the_users_units() -> None:
     code = (
         "from workoutlab.cluster import progress\n"
-        "with progress('people', 500) as report: report(312, failed=1)"
+        "with progress('people', 500, before=12) as report: report(312, failed=1)"
     )
     started = time.monotonic()
     shown = subprocess.run(
@@ -154,6 +163,63 @@ def test_progress__counts_in_the_users_units() -> None:
         check=True,
         timeout=60,
     )
-    assert "312/500 people, 1 failed" in shown.stderr
+    assert re.search(r"312/500 people, 1 failed, \d+ s left", shown.stderr)
     assert shown.stdout == ""
     assert time.monotonic() > started
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "passed_s", "text"),
+    [
+        (0, 10, 5.0, ""),
+        (10, 10, 5.0, ""),
+        (1, 2, 0.1, ", 1 s left"),
+        (1, 2, 89.0, ", 89 s left"),
+        (1, 3, 60.0, ", 2 min left"),
+        (1, 2, 7200.0, ", 2 h left"),
+    ],
+)
+def test_tell_time_left__follows_from_the_rate_so_far(done, total, passed_s, text) -> None:
+    assert tell_time_left(done, total, passed_s) == text
+
+
+def fail_at_first(path: str) -> str:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return "done"
+    raise OSError("the storage did not answer")
+
+
+def test_run_tasks__tries_again_what_raised(runner: str, tmp_path: object) -> None:
+    flags = [f"{tmp_path}/{number}" for number in range(3)]
+    first = dict(run_tasks(fail_at_first, flags[:2]))
+    assert all(isinstance(result, OSError) for result in first.values())
+    again = dict(run_tasks(fail_at_first, [*flags, flags[2] + "/no/folder"], retries=1))
+    assert [again[position] for position in range(3)] == ["done"] * 3
+    assert isinstance(again[3], OSError)
+
+
+def tell_process(_: int) -> int:
+    return os.getpid()
+
+
+@pytest.mark.processes
+def test_run_tasks__goes_to_workers_that_have_the_resources_only() -> None:
+    with connect(workers=2, dashboard=False) as client:
+        with pytest.raises(InputError, match=r"no worker of the cluster has GPU=1.*--resources"):
+            list(run_tasks(tell_process, range(3), resources={"GPU": 1}))
+        assert len(client.nthreads()) == 2
+    with connect(workers=1, dashboard=False, resources={"GPU": 1}) as client:
+        [worker] = client.run(os.getpid).values()
+        results = [result for _, result in run_tasks(tell_process, range(3), resources={"GPU": 1})]
+    assert results == [worker] * 3
+
+
+@pytest.mark.processes
+def test_find_memory__is_a_threads_share_of_the_smallest_worker() -> None:
+    alone = find_memory()
+    assert 2**28 < alone < 2**45
+    with connect(workers=2, dashboard=False, memory_limit="1GiB"):
+        assert find_memory() == 2**30
+        assert count_threads() == 2

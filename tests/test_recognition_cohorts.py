@@ -326,7 +326,7 @@ def test_train__refuses_a_lab_in_memory_that_the_workers_cannot_see(lab, monkeyp
         def scheduler_info(self, **_: int) -> dict[str, dict[str, object]]:
             return {"workers": {"tcp://127.0.0.1:4000": {}}}
 
-    monkeypatch.setattr("workoutlab.cluster.active_client", Elsewhere)
+    monkeypatch.setattr("workoutlab.cluster.connecting.active_client", Elsewhere)
     with pytest.raises(LabError, match="in this process's memory"):
         train(plan(lab), RECIPE)
 
