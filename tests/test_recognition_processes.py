@@ -3,7 +3,9 @@
 ``WORKOUTLAB_KILLS`` sets how many workers are killed at most, and how many drivers; 1 by default.
 """
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -131,3 +133,26 @@ def test_train__trains_only_the_missing_after_its_driver_was_killed(tmp_path, un
     assert len(result.trained) > 0
     assert _count(lab.url) == len(PEOPLE)
     assert _digests(lab) == undisturbed
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_train__leaves_what_is_finished_when_it_is_interrupted(tmp_path, workers):
+    lab = make_lab(str(tmp_path / "lab"), *(f"person-{number:02}" for number in range(20)))
+    command = [sys.executable, "-m", "workoutlab", "train", "--lab", lab.url, "--json"]
+    command += ["--length", "2s", "--step", "20ms", "--epochs", "200", "--workers", str(workers)]
+    home = str(Path(__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": home}
+    running = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    _wait_until(lambda: _count(lab.url) > 0)
+    running.send_signal(signal.SIGINT)
+    told, _ = running.communicate(timeout=120)
+    found = _count(lab.url)
+    assert running.returncode == 130
+    assert "the same command goes on from there" in json.loads(told)["error"]["message"]
+    assert 0 < found < 20
+    assert lab.refresh().verify().ok
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert len(json.loads(again.stdout)["unchanged"]) == found
+    assert _count(lab.url) == 20

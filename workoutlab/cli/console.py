@@ -1,6 +1,7 @@
 """What every command shares: its options, its output, and how errors are told."""
 
 import json
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -39,6 +40,16 @@ JsonOption = Annotated[
 ]
 
 
+_INTERRUPTED = (
+    "interrupted; whatever was finished is kept, nothing is half-written, and the same command "
+    "goes on from there"
+)
+
+
+class _Interrupted(Exception):
+    """The user's wish."""
+
+
 class Output:
     """Where a command's result goes: as text for people, or as one JSON object."""
 
@@ -68,7 +79,8 @@ def running(as_json: bool, *, scheduler: str | None = None, workers: int = 0) ->
     """Run a command's body on the chosen cluster, and tell its errors in one line.
 
     The exit status is 0 for success, 1 where the body raises ``typer.Exit(1)`` or an error of
-    workoutlab or of the operating system, and 2 for arguments that the command line does not take.
+    workoutlab or of the operating system, 2 for arguments that the command line does not take, and
+    130 where the user interrupted it.
     """
     output = Output(as_json)
     try:
@@ -77,6 +89,9 @@ def running(as_json: bool, *, scheduler: str | None = None, workers: int = 0) ->
     except (WorkoutlabError, OSError) as error:  # a disk that is full, a folder read-only
         _tell(error, as_json)
         raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        _tell(_Interrupted(_INTERRUPTED), as_json)
+        raise typer.Exit(128 + signal.SIGINT) from error  # as shells count it
     except typer.Exit:
         output.close()
         raise
