@@ -137,7 +137,7 @@ def test_train__trains_only_the_missing_after_its_driver_was_killed(tmp_path, un
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_train__leaves_what_is_finished_when_it_is_interrupted(tmp_path, workers):
-    lab = make_lab(str(tmp_path / "lab"), *(f"person-{number:02}" for number in range(20)))
+    lab = make_lab(str(tmp_path / "lab"), *(f"person-{number:02}" for number in range(30)))
     command = [sys.executable, "-m", "workoutlab", "train", "--lab", lab.url, "--json"]
     command += ["--length", "2s", "--step", "20ms", "--epochs", "200", "--workers", str(workers)]
     home = str(Path(__file__).parents[1])
@@ -151,8 +151,8 @@ def test_train__leaves_what_is_finished_when_it_is_interrupted(tmp_path, workers
     found = _count(lab.url)
     assert running.returncode == 130
     assert "the same command goes on from there" in json.loads(told)["error"]["message"]
-    assert 0 < found < 20
+    assert 0 < found < 30
     assert lab.refresh().verify().ok
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert len(json.loads(again.stdout)["unchanged"]) == found
-    assert _count(lab.url) == 20
+    assert _count(lab.url) == 30
