@@ -19,7 +19,7 @@ from workoutlab.recognition.tally import Tally
 from workoutlab.recognition.units import number_sets
 from workoutlab.signals import Statistics, Windows
 
-__all__ = ["evaluate"]
+__all__ = ["describe_recipe", "describe_source", "evaluate"]
 
 
 class SplitSettings(TypedDict, total=False):
@@ -119,7 +119,7 @@ def evaluate(
         _run(_part_people(whole), people, "people", tally, progress)
     if tally.empty:
         raise TrainingError(_explain_nothing(tally))
-    return tally.conclude(_describe(recipe), _describe_source(chosen))
+    return tally.conclude(describe_recipe(recipe), describe_source(chosen))
 
 
 def _check_per(per: str, rules: Protocol) -> None:
@@ -197,7 +197,8 @@ def _explain_nothing(tally: Tally) -> str:
     return "nothing could be scored: " + ("; ".join(reasons) or "there are no labelled sets")
 
 
-def _describe(recipe: Recipe | Baseline) -> dict[str, Any]:
+def describe_recipe(recipe: Recipe | Baseline) -> dict[str, Any]:
+    """Return what a report says of a recipe: its name in a line, and its settings."""
     inputs = type(recipe.inputs).__name__
     if isinstance(recipe, Baseline):
         name = f"{type(recipe.estimator).__name__} on {inputs}"
@@ -207,7 +208,8 @@ def _describe(recipe: Recipe | Baseline) -> dict[str, Any]:
     return {"name": name, **recipe.settings()}
 
 
-def _describe_source(windows: Windows) -> Source:
+def describe_source(windows: Windows) -> Source:
+    """Return what a report says of the windows that were evaluated."""
     segments = windows.segments
     recordings = segments.drop_duplicates("recording")
     return Source(

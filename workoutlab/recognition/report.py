@@ -9,9 +9,20 @@ from workoutlab.recognition.heatmap import draw_heatmap
 
 if TYPE_CHECKING:
     from workoutlab.recognition.metrics import Spread
-    from workoutlab.recognition.results import Evaluation, Fold, Level, NotScored, Person
+    from workoutlab.recognition.results import Evaluation, Fold, Level, NotScored, Person, Source
 
-__all__ = ["list_remarks", "render_page", "render_summary"]
+__all__ = [
+    "list_remarks",
+    "list_settings",
+    "render_banner",
+    "render_document",
+    "render_facts",
+    "render_list",
+    "render_page",
+    "render_summary",
+    "render_table",
+    "render_unscored",
+]
 
 _MOST_ROWS: Final = 100
 """People and folds in the report: enough to read. The JSON has them all."""
@@ -72,25 +83,30 @@ def render_page(evaluation: "Evaluation") -> str:
         f"<h1>{title}</h1>",
         f"<p>{escape(str(evaluation.protocol))}</p>",
         _render_cards(evaluation),
-        _render_list(list_remarks(evaluation)),
+        render_list(list_remarks(evaluation)),
         *(_render_matrix(evaluation, what) for what in ("sets", "windows")),
         "<h2>Exercises</h2>",
         _render_classes(evaluation),
         "<h2>Folds</h2>",
         _render_folds(evaluation.folds),
         _render_people(evaluation.people),
-        _render_unscored(evaluation.not_scored),
+        render_unscored(evaluation.not_scored),
         "<h2>What was evaluated</h2>",
         _render_source(evaluation),
         "<h2>Recipe</h2>",
-        f"<pre>{escape(_list_settings(evaluation.recipe))}</pre>",
+        f"<pre>{escape(list_settings(evaluation.recipe))}</pre>",
         f"<footer>workoutlab {escape(evaluation.source.version)}</footer>",
     ]
+    return render_document(evaluation.title, [render_banner(evaluation.source), *sections])
+
+
+def render_document(title: str, sections: Iterable[str]) -> str:
+    """Return an HTML document with the reports' style, of sections that are HTML already."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join([_render_banner(evaluation), *sections])
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        + "\n".join(sections)
         + "\n</body>\n</html>\n"
     )
 
@@ -109,8 +125,8 @@ def render_summary(evaluation: "Evaluation") -> str:
     return (
         (f"<p><strong>{escape(label)}</strong></p>" if label else "")
         + f"<p>{escape(evaluation.title)}<br>{escape(str(evaluation.protocol))}</p>"
-        + _render_table(["", "per window", "per set"], rows)
-        + _render_list(list_remarks(evaluation))
+        + render_table(["", "per window", "per set"], rows)
+        + render_list(list_remarks(evaluation))
     )
 
 
@@ -140,8 +156,9 @@ def list_remarks(evaluation: "Evaluation") -> list[str]:
     return remarks
 
 
-def _render_banner(evaluation: "Evaluation") -> str:
-    label = evaluation.source.label
+def render_banner(source: "Source") -> str:
+    """Return a banner that says so where the figures are of simulated data."""
+    label = source.label
     if not label:
         return ""
     return f'<div class="banner">{escape(label)}: these figures say nothing of real people</div>'
@@ -180,7 +197,7 @@ def _render_classes(evaluation: "Evaluation") -> str:
             for values in (table.precision, table.recall, table.f1):
                 row.append(f"{values[place]:.3f}" if shown else "–")
         rows.append(row)
-    return _render_table(header, rows)
+    return render_table(header, rows)
 
 
 def _render_folds(folds: "Sequence[Fold]") -> str:
@@ -200,7 +217,7 @@ def _render_folds(folds: "Sequence[Fold]") -> str:
         ]
         for fold in folds[:_MOST_ROWS]
     ]
-    return _render_table(header, rows) + _render_rest(len(folds), "folds")
+    return render_table(header, rows) + _render_rest(len(folds), "folds")
 
 
 def _render_people(people: "Sequence[Person]") -> str:
@@ -222,15 +239,16 @@ def _render_people(people: "Sequence[Person]") -> str:
         ]
         for person in worst[:_MOST_ROWS]
     ]
-    table = _render_table(header, rows) + _render_rest(len(people), "people")
+    table = render_table(header, rows) + _render_rest(len(people), "people")
     return f"<h2>People, highest error per window first</h2>\n{table}"
 
 
-def _render_unscored(unscored: "Sequence[NotScored]") -> str:
+def render_unscored(unscored: "Sequence[NotScored]") -> str:
+    """Return the section of what no figure speaks for; nothing where there is none."""
     if not unscored:
         return ""
     rows = [[item.who or "all", f"{item.sets:,}", item.reason] for item in unscored[:_MOST_ROWS]]
-    table = _render_table(["Whose", "sets", "why"], rows, prose_at=2)
+    table = render_table(["Whose", "sets", "why"], rows, prose_at=2)
     return f"<h2>Not scored</h2>\n{table}{_render_rest(len(unscored), 'rows')}"
 
 
@@ -248,13 +266,19 @@ def _render_source(evaluation: "Evaluation") -> str:
         "Protocol": str(evaluation.protocol),
         "Models": "one of all" if evaluation.per == "all" else "one for each person",
     }
+    return render_facts(facts)
+
+
+def render_facts(facts: Mapping[str, str]) -> str:
+    """Return a list of names and values."""
     entries = (f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
     return f"<dl>{''.join(entries)}</dl>"
 
 
-def _render_table(
+def render_table(
     header: Sequence[str], rows: Iterable[Sequence[str]], *, prose_at: int | None = None
 ) -> str:
+    """Return a table; the column at `prose_at` holds sentences, the others figures."""
     kinds = ["" if place != prose_at else ' class="text"' for place in range(len(header))]
     head = "".join(
         f"<th{kind}>{escape(name)}</th>" for kind, name in zip(kinds, header, strict=True)
@@ -269,7 +293,8 @@ def _render_table(
     return f'<div class="scroll">{table}</div>'
 
 
-def _render_list(items: Iterable[str]) -> str:
+def render_list(items: Iterable[str]) -> str:
+    """Return a list of sentences."""
     return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
 
 
@@ -279,11 +304,12 @@ def _render_rest(count: int, what: str) -> str:
     return f"<p>The first {_MOST_ROWS} of {count:,} {what}; the JSON has them all.</p>"
 
 
-def _list_settings(settings: Mapping[str, Any], indent: str = "") -> str:
+def list_settings(settings: Mapping[str, Any], indent: str = "") -> str:
+    """Return settings as indented lines of text."""
     lines = []
     for name, value in settings.items():
         if isinstance(value, Mapping):
-            lines += [f"{indent}{name}:", _list_settings(value, indent + "  ")]
+            lines += [f"{indent}{name}:", list_settings(value, indent + "  ")]
         else:
             lines.append(f"{indent}{name}: {value}")
     return "\n".join(lines)
