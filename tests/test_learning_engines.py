@@ -10,7 +10,7 @@ from workoutlab.errors import InputError, TrainingError
 from workoutlab.learning import separate
 from workoutlab.learning.engines import Trained, choose_engine, train_members
 from workoutlab.learning.members import Member, prepare_member
-from workoutlab.learning.networks import MLP, draw_weights
+from workoutlab.learning.networks import MLP
 from workoutlab.learning.randomness import drop_units, unit_bits
 from workoutlab.learning.separate import SeparateEngine
 from workoutlab.learning.stacked import StackedEngine
@@ -57,12 +57,12 @@ def _train_by_autograd(member: Member) -> np.ndarray:
     """What torch makes of the same initial weights, order and dropped units."""
     ready, training = prepare_member(member), member.training
     keep, batch = training.network.dropout_keep, training.batch
-    layers = [
-        torch.from_numpy(layer).requires_grad_()
-        for layer in draw_weights(training.network, ready.sizes, ready.seed)
-    ]
+    layers = [torch.from_numpy(layer).requires_grad_() for layer in ready.first_layers()]
     optimizer = torch.optim.SGD(
-        layers, lr=training.rate, momentum=training.momentum, weight_decay=training.weight_decay
+        layers,
+        lr=training.first_rate,
+        momentum=training.momentum,
+        weight_decay=training.weight_decay,
     )
     grid = ready.steps * batch
     bits = torch.from_numpy(ready.dropout_bits(grid * training.epochs))

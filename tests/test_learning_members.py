@@ -81,7 +81,14 @@ def test_order__goes_through_all_rows_in_every_epoch_differently():
         ({"momentum": 1}, "momentum: expected >= 0 and < 1, got 1"),
         ({"weight_decay": -1}, "weight_decay: expected >= 0, got -1"),
         ({"balance": True}, "balance: expected a whole number, got True"),
-        ({"network": (250, 50)}, r"network: expected MLP\(250, 50\) say"),
+        ({"batch": 0}, "batch: expected >= 1, got 0"),
+        ({"patience": 0}, "patience: expected >= 1, got 0"),
+        ({"smoothing": 1}, "smoothing: expected >= 0 and < 1, got 1"),
+        ({"held_share": 0}, "held_share: expected > 0 and < 1, got 0"),
+        ({"optimizer": "newton"}, "optimizer: expected one of sgd, adam, lbfgs, got 'newton'"),
+        ({"schedule": "linear"}, "schedule: expected one of constant, cosine, got 'linear'"),
+        ({"optimizer": "lbfgs"}, "expected a network with dropout_keep=1"),
+        ({"network": (250, 50)}, r"network: expected MLP\(250, 50\) or ConvNet\(\) say"),
     ],
 )
 def test_recipe__refuses_what_cannot_mean_anything(settings, message):

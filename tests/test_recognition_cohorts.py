@@ -89,7 +89,7 @@ def test_train__records_how_each_network_came_about(lab):
     row = Models(lab).table.set_index("user").loc["ann"]
     assert row["snapshot"] == before
     assert json.loads(row["classes"]) == list(EXERCISES)
-    assert json.loads(row["layers"]) == [67, 12, 3]
+    assert json.loads(row["layers"])["network"]["hidden"] == [12]
     assert (row["sets"], row["recordings"]) == (3, 1)
     ann = plan(lab).segments.query("user == 'ann'")
     assert row["windows"] == ann["count"].sum()

@@ -1,5 +1,6 @@
 """Networks as they lie in a lab."""
 
+import json
 import time
 
 import numpy as np
@@ -20,7 +21,9 @@ SETTINGS = {"recipe": {"epochs": 3}}
 def _network(seed: int, sizes: tuple[int, ...] = SIZES) -> Network:
     numbers = np.random.default_rng(seed)
     center, scale = numbers.normal(size=(2, sizes[0])).astype(np.float32)
-    return Network(draw_weights(MLP(*sizes[1:-1]), sizes, seed), center, np.abs(scale) + 1)
+    network = MLP(*sizes[1:-1])
+    layers = draw_weights(network, network.shapes(sizes[0], sizes[-1]), seed)
+    return Network(network, layers, center, np.abs(scale) + 1)
 
 
 def _row(user: str, digest: str) -> dict[str, object]:
@@ -28,7 +31,7 @@ def _row(user: str, digest: str) -> dict[str, object]:
         "user": user,
         "digest": digest,
         "classes": '["curl", "press"]',
-        "layers": str(list(SIZES)),
+        "layers": json.dumps(_network(0).describe()),
         "windows": 10,
         "sets": 2,
         "recordings": 1,

@@ -197,7 +197,7 @@ NETWORKS: Final = Table(
         "format": Column("str", "", "what the piece of `weights` is: 'network' or 'onnx'"),
         "network": Column("str", "", "what makes a network of the piece, a JSON object"),
         "classes": Column("str", "", "names of the exercises, a JSON list"),
-        "layers": Column("str", "", "units of each layer, a JSON list"),
+        "layers": Column("str", "", "what the network looks like, a JSON object"),
         "windows": Column("int64", "", "windows it was trained on"),
         "sets": Column("int64", "", "sets that these lie in"),
         "recordings": Column("int64", "", "recordings that these lie in"),

@@ -25,8 +25,9 @@ import numpy as np
 import torch
 
 from workoutlab.errors import InputError, TrainingError
-from workoutlab.learning.members import Member, Prepared, prepare_member
-from workoutlab.learning.networks import Layers, Network
+from workoutlab.learning.callbacks import Callback
+from workoutlab.learning.members import Fitted, History, Member
+from workoutlab.learning.networks import Network
 from workoutlab.learning.separate import SeparateEngine
 from workoutlab.learning.stacked import StackedEngine
 
@@ -38,8 +39,10 @@ ENGINES = ("auto", "separate", "stacked")
 class Engine(Protocol):
     """Trains the networks of a cohort."""
 
-    def fit(self, cohort: Sequence[Prepared]) -> list[Layers]:
-        """Return the layers of each member's trained network, in order."""
+    def fit(
+        self, members: Sequence[Member], callbacks: Sequence[Callback] = ()
+    ) -> list[Fitted | TrainingError]:
+        """Return what came of each member, in order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +59,16 @@ class Trained:
         Number of windows that it was trained on, repetitions of rare classes not counted.
     steps
         Number of training steps.
+    history
+        A record of each epoch: ``epoch``, ``loss``, ``rate``; with patience ``held_loss`` and
+        ``held_error``. L-BFGS: of each iteration.
     """
 
     key: str
     network: Network
     windows: int
     steps: int
+    history: History = ()
 
 
 def choose_engine(engine: str | Engine = "auto") -> Engine:
@@ -87,16 +94,19 @@ def choose_engine(engine: str | Engine = "auto") -> Engine:
 
 
 def train_members(
-    members: Sequence[Member], engine: str | Engine = "auto"
+    members: Sequence[Member], engine: str | Engine = "auto", callbacks: Sequence[Callback] = ()
 ) -> list[Trained | TrainingError]:
     """Train the network of each member.
 
     Parameters
     ----------
     members
-        What each network is trained on, and how. No network depends on its neighbours.
+        What each network is trained on, and how; networks and trainings may differ. No network
+        depends on its neighbours.
     engine
         ``"stacked"``, ``"separate"`` or ``"auto"``.
+    callbacks
+        What listens.
 
     Returns
     -------
@@ -117,30 +127,23 @@ def train_members(
     >>> failed
     TrainingError('bob: 100 windows of one exercise; expected two exercises or more to tell apart')
     """
-    outcomes: list[Trained | TrainingError] = []
-    cohort: dict[int, Prepared] = {}
-    for position, member in enumerate(members):
-        try:
-            cohort[position] = prepare_member(member)
-        except TrainingError as error:
-            outcomes.append(TrainingError(f"{member.key}: {error}"))
-        else:
-            outcomes.append(TrainingError(f"{member.key}: was not trained"))
-    fitted = choose_engine(engine).fit(list(cohort.values())) if cohort else []
-    for (position, prepared), layers in zip(cohort.items(), fitted, strict=True):
-        outcomes[position] = _conclude(members[position].key, prepared, layers)
-    return outcomes
+    fitted = choose_engine(engine).fit(members, callbacks) if members else []
+    return [_conclude(member.key, outcome) for member, outcome in zip(members, fitted, strict=True)]
 
 
-def _conclude(key: str, prepared: Prepared, layers: Layers) -> Trained | TrainingError:
-    if not all(np.isfinite(layer).all() for layer in layers):
+def _conclude(key: str, outcome: Fitted | TrainingError) -> Trained | TrainingError:
+    if isinstance(outcome, TrainingError):
+        return TrainingError(f"{key}: {outcome}")
+    member = outcome.member
+    if not all(np.isfinite(layer).all() for layer in outcome.layers):
         return TrainingError(
-            f"{key}: training diverged at rate {prepared.training.rate:g}: weights are not finite; "
-            "lower the rate"
+            f"{key}: training diverged at rate {member.training.first_rate:g}: weights are not "
+            "finite; lower the rate"
         )
     return Trained(
         key=key,
-        network=Network(layers, prepared.center, prepared.scale),
-        windows=len(prepared.inputs),
-        steps=prepared.steps * prepared.training.epochs,
+        network=Network(member.training.network, outcome.layers, member.center, member.scale),
+        windows=len(member.inputs),
+        steps=outcome.steps,
+        history=outcome.history,
     )

@@ -30,7 +30,7 @@ class Descent:
     @classmethod
     def of(cls, training: Training) -> "Descent":
         """Return the descent that is asked for."""
-        return cls(training.rate, training.momentum, training.weight_decay)
+        return cls(training.first_rate, training.momentum, training.weight_decay)
 
     def move(
         self,

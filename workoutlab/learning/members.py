@@ -1,16 +1,32 @@
 """What one network is trained on, checked and made ready for an engine."""
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import TrainingError
-from workoutlab.learning.networks import Floats, standardize
+from workoutlab.learning.architectures import Shapes
+from workoutlab.learning.networks import standardize
 from workoutlab.learning.randomness import draw_bits, draw_order, make_key
 from workoutlab.learning.training import Training
+from workoutlab.learning.weights import Floats, Layers, draw_weights
 
-__all__ = ["Member", "Prepared", "balance_rows", "prepare_member"]
+__all__ = [
+    "Fitted",
+    "History",
+    "Member",
+    "Prepared",
+    "Shared",
+    "balance_rows",
+    "prepare_member",
+]
+
+Integers = npt.NDArray[np.int64]
+History = tuple[dict[str, Any], ...]
+"""Of each epoch ``epoch``, ``loss``, ``rate``; with patience ``held_loss`` and ``held_error``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +38,8 @@ class Member:
     key
         Names it in errors: the person.
     inputs
-        Shape (window, input), float32; NaN where an input is not known.
+        Shape (window, input), float32; NaN where an input is not known. Many members may share
+        them: nothing copies them before a member's turn.
     targets
         Shape (window,), the class of each window: 0 to `classes` - 1.
     classes
@@ -31,6 +48,12 @@ class Member:
         Decides initial weights, order of windows and dropped units; the training's own does not.
     training
         How it is trained.
+    train
+        Positions of the windows that are trained on; all by default.
+    held
+        Positions of held-out windows, whose loss decides when training stops; none by default.
+    initial
+        The matrix of each layer to start from, biases last; drawn by default.
     """
 
     key: str
@@ -39,6 +62,25 @@ class Member:
     classes: int
     seed: int
     training: Training
+    train: npt.NDArray[np.integer] | None = None
+    held: npt.NDArray[np.integer] | None = None
+    initial: Layers | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Windows:
+    """Windows as engines take them, and what was done to their inputs."""
+
+    inputs: Floats
+    targets: Integers
+    held_inputs: Floats
+    held_targets: Integers
+    center: Floats
+    scale: Floats
+
+
+Shared = MutableMapping[tuple[object, ...], _Windows]
+"""Windows that were made ready before, for members that share them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,35 +89,53 @@ class Prepared:
 
     Parameters
     ----------
-    inputs
-        Shape (window, input), finite.
-    targets
-        Shape (window,).
+    key, classes, seed, training, initial
+        Of the member.
+    inputs, targets
+        Shape (window, input), finite, and (window,): the windows that are trained on.
+    held_inputs, held_targets
+        The same of held-out windows.
     rows
         Windows of an epoch, rare classes repeated.
-    sizes
-        Units of each layer, inputs and classes included.
-    seed, training
-        Of the member.
     center, scale
         Shape (input,), what was taken off the inputs and what they were divided by.
     """
 
-    inputs: Floats
-    targets: npt.NDArray[np.int64]
-    rows: npt.NDArray[np.int64]
-    sizes: tuple[int, ...]
+    key: str
+    classes: int
     seed: int
     training: Training
+    initial: Layers | None
+    inputs: Floats
+    targets: Integers
+    held_inputs: Floats
+    held_targets: Integers
+    rows: Integers
     center: Floats
     scale: Floats
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of inputs, of outputs of each layer, and of classes."""
+        outputs = (outputs for _, outputs in self.shapes[:-1])
+        return (self.inputs.shape[1], *outputs, self.classes)
+
+    @property
+    def shapes(self) -> Shapes:
+        """Shape of each layer's matrix, biases left out."""
+        return self.training.network.shapes(self.inputs.shape[1], self.classes)
+
+    @property
+    def batch(self) -> int:
+        """Windows in a step."""
+        return self.training.batch or len(self.rows)
+
+    @property
     def steps(self) -> int:
         """Number of steps of an epoch; the last may have fewer windows."""
-        return -(-len(self.rows) // self.training.batch)
+        return -(-len(self.rows) // self.batch)
 
-    def order(self, epoch: int) -> npt.NDArray[np.int64]:
+    def order(self, epoch: int) -> Integers:
         """Return the windows of an epoch in the order in which they are trained on."""
         return self.rows[draw_order(make_key(self.seed, "order", epoch), len(self.rows))]
 
@@ -83,9 +143,44 @@ class Prepared:
         """Return a random integer for each row of each step, those of short steps included."""
         return draw_bits(make_key(self.seed, "dropout"), count)
 
+    def first_layers(self) -> Layers:
+        """Return the layers that training starts from, the caller's to change."""
+        if self.initial is not None:
+            return [np.array(layer, np.float32) for layer in self.initial]
+        return draw_weights(self.training.network, self.shapes, self.seed)
 
-def prepare_member(member: Member) -> Prepared:
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What an engine made of a member.
+
+    Parameters
+    ----------
+    member
+        The member as it was trained.
+    layers
+        The trained matrix of each layer.
+    steps
+        Number of steps that were taken.
+    history
+        A record of each epoch.
+    """
+
+    member: Prepared
+    layers: Layers
+    steps: int
+    history: History
+
+
+def prepare_member(member: Member, shared: Shared | None = None) -> Prepared:
     """Check a member and make it ready for an engine.
+
+    Parameters
+    ----------
+    member
+        The member.
+    shared
+        Windows of members prepared before; those of the same inputs and positions are made once.
 
     Raises
     ------
@@ -93,20 +188,53 @@ def prepare_member(member: Member) -> Prepared:
         If no network can be trained on it; the message says why.
     """
     _check_member(member)
-    training = member.training
-    inputs = np.ascontiguousarray(member.inputs, np.float32)
-    targets = np.asarray(member.targets, np.int64)
-    center, scale = _measure(inputs) if training.standardize else _identity(inputs.shape[1])
-    return Prepared(
-        inputs=standardize(inputs, center, scale),
-        targets=targets,
-        rows=balance_rows(targets, training.balance),
-        sizes=training.network.sizes(inputs.shape[1], member.classes),
+    shared = {} if shared is None else shared
+    key = _describe_windows(member)
+    if key not in shared:
+        shared[key] = _prepare_windows(member)
+    windows = shared[key]
+    prepared = Prepared(
+        key=member.key,
+        classes=member.classes,
         seed=member.seed,
-        training=training,
-        center=center,
-        scale=scale,
+        training=member.training,
+        initial=member.initial,
+        **vars(windows),
+        rows=balance_rows(windows.targets, member.training.balance),
     )
+    _check_initial(prepared)
+    return prepared
+
+
+def _describe_windows(member: Member) -> tuple[object, ...]:
+    """Return what windows are known by; the arrays behind the numbers live as long as members."""
+    positions = [
+        None if rows is None else np.asarray(rows, np.int64).tobytes()
+        for rows in (member.train, member.held)
+    ]
+    return (id(member.inputs), id(member.targets), *positions, member.training.standardize)
+
+
+def _prepare_windows(member: Member) -> _Windows:
+    inputs, targets = _take(member, member.train)
+    _check_finite(inputs, member)
+    held = np.zeros(0, np.int64) if member.held is None else member.held
+    held_inputs, held_targets = _take(member, held)
+    _check_finite(held_inputs, member)
+    scaling = _measure(inputs) if member.training.standardize else _identity(inputs.shape[1])
+    return _Windows(
+        standardize(inputs, *scaling),
+        targets,
+        standardize(held_inputs, *scaling),
+        held_targets,
+        *scaling,
+    )
+
+
+def _take(member: Member, rows: npt.NDArray[np.integer] | None) -> tuple[Floats, Integers]:
+    every = slice(None) if rows is None else rows
+    inputs = np.ascontiguousarray(member.inputs[every], np.float32)
+    return inputs, np.asarray(member.targets[every], np.int64)
 
 
 def _check_member(member: Member) -> None:
@@ -121,15 +249,34 @@ def _check_member(member: Member) -> None:
         )
     if member.targets.min() < 0 or member.targets.max() >= member.classes:
         raise TrainingError(f"expected labels from 0 to {member.classes - 1}")
-    if np.isinf(member.inputs).any():
-        window = int(np.flatnonzero(np.isinf(member.inputs).any(axis=1))[0])
+    if member.train is not None and not len(member.train):
+        raise TrainingError(f"no windows to train on: none of {windows} is among them")
+    if member.training.patience is not None and (member.held is None or not len(member.held)):
+        raise TrainingError(
+            f"patience {member.training.patience}: expected held-out windows, whose loss says "
+            "when to stop, got none"
+        )
+
+
+def _check_finite(inputs: Floats, member: Member) -> None:
+    if np.isinf(inputs).any():
+        window = int(np.flatnonzero(np.isinf(inputs).any(axis=1))[0])
         raise TrainingError(f"window {window} has infinite inputs; expected finite numbers")
-    if not member.training.standardize and np.isnan(member.inputs).any():
-        window = int(np.flatnonzero(np.isnan(member.inputs).any(axis=1))[0])
+    if not member.training.standardize and np.isnan(inputs).any():
+        window = int(np.flatnonzero(np.isnan(inputs).any(axis=1))[0])
         raise TrainingError(
             f"window {window} has unknown inputs (NaN), which need standardize=True: "
             "they then count as the mean"
         )
+
+
+def _check_initial(member: Prepared) -> None:
+    if member.initial is None:
+        return
+    expected = [(inputs + 1, outputs) for inputs, outputs in member.shapes]
+    came = [np.shape(layer) for layer in member.initial]
+    if came != expected:
+        raise TrainingError(f"initial layers: expected shapes {expected}, got {came}")
 
 
 def _measure(inputs: Floats) -> tuple[Floats, Floats]:
@@ -149,7 +296,7 @@ def _identity(inputs: int) -> tuple[Floats, Floats]:
     return np.zeros(inputs, np.float32), np.ones(inputs, np.float32)
 
 
-def balance_rows(targets: npt.NDArray[np.integer], most: int) -> npt.NDArray[np.int64]:
+def balance_rows(targets: npt.NDArray[np.integer], most: int) -> Integers:
     """Return the windows of an epoch: those of rare classes repeated, `most` times at most.
 
     Examples

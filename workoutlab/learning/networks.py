@@ -1,29 +1,37 @@
-"""Multi-layer perceptrons: their description, their weights, and what they predict.
-
-A network's weights are one float32 vector, layer after layer; in a layer each output's bias,
-then its weights. That is the order of Muvr's device format. In memory a layer is a matrix of
-shape (input + 1, output) whose last row holds the biases, so that one matrix product serves
-both: the inputs get a last column of ones.
+"""Trained networks and what they predict.
 
 Muvr wrote of logistic outputs under the cross-entropy of several classes. Exercises exclude each
-other, so the outputs here are a softmax: it is the one link under which they are probabilities
-of exclusive classes, and under which that cross-entropy also pushes the wrong classes down
-(separate logistic outputs under it would all learn to say 1).
+other, so the default link is a softmax: it is the one under which outputs are probabilities of
+exclusive classes, and under which that cross-entropy also pushes the wrong classes down (separate
+logistic outputs under it would all learn to say 1). ``MLP(link="logistic")`` has logistic outputs
+under their own, binary cross-entropy.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from workoutlab.errors import InputError
-from workoutlab.learning.randomness import draw_uniform, make_key
+from workoutlab.learning.architectures import MLP, Architecture, ConvNet, read_architecture
+from workoutlab.learning.weights import (
+    Floats,
+    Layers,
+    count_weights,
+    draw_weights,
+    pack_layers,
+    unpack_layers,
+)
 
 __all__ = [
     "MLP",
+    "Architecture",
+    "ConvNet",
+    "Floats",
+    "Front",
     "Layers",
     "Network",
     "count_weights",
@@ -33,150 +41,8 @@ __all__ = [
     "unpack_layers",
 ]
 
-Floats = npt.NDArray[np.float32]
-Layers = list[Floats]
-
-_INITS: Final = ("he", "glorot", "muvr")
-
-
-@dataclass(frozen=True, init=False)
-class MLP:
-    """A multi-layer perceptron: inputs, hidden ReLU layers with dropout, softmax outputs.
-
-    Parameters
-    ----------
-    *hidden
-        Units of each hidden layer, one layer or more.
-    dropout_keep
-        Chance in (0, 1] that a hidden unit is kept in a training step; what is kept is scaled
-        up by its inverse, so that nothing changes in prediction.
-    init
-        Initial weights: ``"he"`` is uniform in ±√(6 / inputs) with biases 0, made for ReLU;
-        ``"glorot"`` in ±√(6 / (inputs + outputs)) with biases 0; ``"muvr"`` in ±0.1 with biases
-        1, as in Muvr.
-
-    Raises
-    ------
-    InputError
-        If a parameter is none of these.
-
-    Examples
-    --------
-    >>> network = MLP(250, 50)
-    >>> network.sizes(inputs=1200, classes=8)
-    (1200, 250, 50, 8)
-    """
-
-    hidden: tuple[int, ...]
-    dropout_keep: float
-    init: str
-
-    def __init__(self, *hidden: int, dropout_keep: float = 0.9, init: str = "he") -> None:
-        if not hidden or any(int(units) != units or units < 1 for units in hidden):
-            raise InputError(
-                f"MLP layers: expected one or more numbers of units, as in MLP(250, 50), "
-                f"got {hidden}"
-            )
-        if not 0 < dropout_keep <= 1:
-            raise InputError(f"dropout_keep: expected a chance in (0, 1], got {dropout_keep}")
-        if init not in _INITS:
-            raise InputError(f"init: expected one of {', '.join(_INITS)}, got {init!r}")
-        for name, value in (("hidden", hidden), ("dropout_keep", dropout_keep), ("init", init)):
-            object.__setattr__(self, name, value)  # the dataclass is frozen
-
-    def sizes(self, inputs: int, classes: int) -> tuple[int, ...]:
-        """Return the number of units of each layer, inputs and classes included."""
-        return (inputs, *self.hidden, classes)
-
-    def columns(self) -> list[slice]:
-        """Return the place of each hidden layer's units in a row of all of them.
-
-        Examples
-        --------
-        >>> MLP(250, 50).columns()
-        [slice(0, 250, None), slice(250, 300, None)]
-        """
-        stops = np.cumsum(self.hidden).tolist()
-        return [slice(stop - units, stop) for stop, units in zip(stops, self.hidden, strict=True)]
-
-    def settings(self) -> dict[str, object]:
-        """Return what describes the network, as JSON takes it."""
-        return {
-            "kind": "mlp",
-            "hidden": list(self.hidden),
-            "dropout_keep": self.dropout_keep,
-            "init": self.init,
-        }
-
-
-def draw_weights(network: MLP, sizes: Sequence[int], seed: int) -> Layers:
-    """Return initial weights, one matrix (input + 1, output) a layer, the last row biases.
-
-    Examples
-    --------
-    >>> [layer.shape for layer in draw_weights(MLP(5), (3, 5, 2), seed=0)]
-    [(4, 5), (6, 2)]
-    """
-    layers = []
-    for number, (inputs, outputs) in enumerate(pairwise(sizes)):
-        bound, bias = {
-            "he": ((6 / inputs) ** 0.5, 0.0),
-            "glorot": ((6 / (inputs + outputs)) ** 0.5, 0.0),
-            "muvr": (0.1, 1.0),
-        }[network.init]
-        layer = np.full((inputs + 1, outputs), bias, np.float32)
-        key = make_key(seed, "weights", number)
-        layer[:-1] = draw_uniform(key, (inputs, outputs)) * np.float32(bound)
-        layers.append(layer)
-    return layers
-
-
-def count_weights(sizes: Sequence[int]) -> int:
-    """Return the number of weights and biases of layers of these sizes.
-
-    Examples
-    --------
-    >>> count_weights((1200, 250, 50, 8))
-    313208
-    """
-    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))
-
-
-def pack_layers(layers: Sequence[Floats]) -> Floats:
-    """Return all weights as one vector: by layer and output, the bias, then the weights.
-
-    Examples
-    --------
-    >>> pack_layers([np.array([[1, 2], [3, 4], [-1, -2]], np.float32)]).tolist()
-    [-1.0, 1.0, 3.0, -2.0, 2.0, 4.0]
-    """
-    return np.concatenate([np.roll(layer, 1, axis=0).T.ravel() for layer in layers])
-
-
-def unpack_layers(vector: Floats, sizes: Sequence[int]) -> Layers:
-    """Return the layers of a packed vector: the inverse of :func:`pack_layers`.
-
-    Raises
-    ------
-    InputError
-        If the vector is not as long as the sizes ask for.
-
-    Examples
-    --------
-    >>> unpack_layers(np.array([-1, 1, 3, -2, 2, 4], np.float32), (2, 2))[0].tolist()
-    [[1.0, 2.0], [3.0, 4.0], [-1.0, -2.0]]
-    """
-    if vector.shape != (count_weights(sizes),):
-        raise InputError(
-            f"layers {tuple(sizes)} have {count_weights(sizes)} weights, got shape {vector.shape}"
-        )
-    layers, start = [], 0
-    for inputs, outputs in pairwise(sizes):
-        stop = start + (inputs + 1) * outputs
-        rows = vector[start:stop].reshape(outputs, inputs + 1)
-        layers.append(np.ascontiguousarray(np.roll(rows, -1, axis=1).T))
-        start = stop
-    return layers
+_BLOCK: Final = 2**22
+"""Numbers that a layer makes of a block of windows, at most: 16 MB, about a core's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,32 +51,69 @@ class Network:
 
     Parameters
     ----------
+    description
+        Its architecture.
     layers
-        One matrix (input + 1, output) a layer, the last row biases; float32.
+        One matrix (input + 1, output) a layer, the last row biases; float32. A convolution's
+        inputs are the samples under its filter, channel after channel; what convolutions leave
+        meets the first dense layer channel after channel.
     center, scale
         Shape (input,): an input that is not known (NaN) counts as its center; the center is
         subtracted and the rest divided by the scale.
     """
 
+    description: Architecture
     layers: Layers
     center: Floats
     scale: Floats
 
     @property
+    def inputs(self) -> int:
+        """Number of inputs."""
+        return len(self.center)
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return max(int(self.layers[-1].shape[1]), 2)
+
+    @property
     def sizes(self) -> tuple[int, ...]:
-        """Number of units of each layer, inputs and classes included."""
-        return (len(self.layers[0]) - 1, *(layer.shape[1] for layer in self.layers))
+        """Number of inputs, of outputs of each layer (filters of a convolution), and of classes."""
+        return (self.inputs, *(layer.shape[1] for layer in self.layers[:-1]), self.classes)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what :meth:`unpack` needs besides the weights, as JSON takes it."""
+        return {
+            "network": self.description.settings(),
+            "inputs": self.inputs,
+            "classes": self.classes,
+        }
 
     def pack(self) -> Floats:
         """Return center, scale and all weights as one float32 vector, as it is stored."""
         return np.concatenate([self.center, self.scale, pack_layers(self.layers)])
 
     @classmethod
-    def unpack(cls, vector: Floats, sizes: Sequence[int]) -> "Network":
-        """Return the network of a packed vector: the inverse of :meth:`pack`."""
-        inputs = sizes[0]
+    def unpack(cls, vector: Floats, description: Mapping[str, Any]) -> "Network":
+        """Return the network of a packed vector: the inverse of :meth:`pack`.
+
+        Parameters
+        ----------
+        vector
+            What :meth:`pack` gave.
+        description
+            What :meth:`describe` gave.
+
+        Raises
+        ------
+        InputError
+            If the vector is not as long as the description asks for.
+        """
+        network, inputs = read_architecture(description["network"]), description["inputs"]
         center, scale, weights = np.split(vector, [inputs, 2 * inputs])
-        return cls(unpack_layers(weights, sizes), center, scale)
+        layers = unpack_layers(weights, network.shapes(inputs, description["classes"]))
+        return cls(network, layers, center, scale)
 
     def predict(self, inputs: npt.ArrayLike) -> Floats:
         """Return the probability of each class.
@@ -230,16 +133,202 @@ class Network:
         InputError
             If the inputs are not of that shape.
         """
-        values = np.asarray(inputs, np.float32)
-        if values.ndim != 2 or values.shape[1] != self.sizes[0]:
+        return self._run(inputs, len(self.layers))
+
+    def split(self, layers: int) -> tuple["Front", "Network"]:
+        """Part the network, to train its last layers on what the first ones make of windows.
+
+        Parameters
+        ----------
+        layers
+            Number of layers in front, convolutions counted; 1 or more, and less than all.
+
+        Returns
+        -------
+        Front, Network
+            The first layers, whose :meth:`Front.activate` makes the inputs of the rest; and the
+            rest, which takes them as they are. Train a network of the rest's ``description`` on
+            them from the rest's ``layers`` (``Member.initial``), its inputs not standardised,
+            and :meth:`Front.join` it.
+
+        Raises
+        ------
+        InputError
+            If it has not that many layers.
+
+        Examples
+        --------
+        >>> description = MLP(5, 4)
+        >>> layers = draw_weights(description, description.shapes(3, 2), seed=0)
+        >>> whole = Network(description, layers, np.zeros(3, np.float32), np.ones(3, np.float32))
+        >>> front, rest = whole.split(1)
+        >>> rest.description.hidden
+        (4,)
+        >>> inputs = np.eye(3, dtype=np.float32)
+        >>> bool((front.join(rest).predict(inputs) == whole.predict(inputs)).all())
+        True
+        >>> bool((rest.predict(front.activate(inputs)) == whole.predict(inputs)).all())
+        True
+        """
+        if not 1 <= layers < len(self.layers):
             raise InputError(
-                f"inputs: expected shape (window, {self.sizes[0]}) as the network was trained on, "
+                f"layers: expected 1 to {len(self.layers) - 1} of a network of "
+                f"{len(self.layers)} layers, got {layers}"
+            )
+        outputs = len(self.layers[layers]) - 1
+        if isinstance(self.description, ConvNet) and layers < len(self.description.filters):
+            outputs = self.layers[layers - 1].shape[1]
+            outputs *= self.description.lengths(self.inputs)[layers]
+        plain = np.zeros(outputs, np.float32), np.ones(outputs, np.float32)
+        rest = Network(_drop_layers(self.description, layers), self.layers[layers:], *plain)
+        return Front(self, layers), rest
+
+    def _run(self, inputs: npt.ArrayLike, layers: int) -> Floats:
+        values = np.asarray(inputs, np.float32)
+        if values.ndim != 2 or values.shape[1] != self.inputs:
+            raise InputError(
+                f"inputs: expected shape (window, {self.inputs}) as the network was trained on, "
                 f"got {values.shape}"
             )
+        rows = max(_BLOCK // self._widest(), 1)
+        blocks = [
+            self._forward(values[start : start + rows], layers)
+            for start in range(0, max(len(values), 1), rows)
+        ]
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+    def _widest(self) -> int:
+        """Return the most numbers that a layer makes of a window."""
+        widths: list[int] = [self.inputs, *(layer.shape[1] for layer in self.layers)]
+        if isinstance(self.description, ConvNet):
+            lengths = self.description.lengths(self.inputs)
+            pairs = zip(lengths, self.layers, strict=False)
+            widths += [length * max(layer.shape) for length, layer in pairs]
+        return max(widths)
+
+    def _forward(self, values: Floats, layers: int) -> Floats:
         values = standardize(values, self.center, self.scale)
-        for layer in self.layers[:-1]:
-            values = np.maximum(values @ layer[:-1] + layer[-1], 0)
-        return softmax(values @ self.layers[-1][:-1] + self.layers[-1][-1])
+        network = self.description
+        convolutions = len(network.filters) if isinstance(network, ConvNet) else 0
+        kind = network.activation if isinstance(network, MLP) else "relu"
+        activate = _ACTIVATIONS[kind]
+        for place, layer in enumerate(self.layers[:layers]):
+            if isinstance(network, ConvNet) and place < convolutions:
+                values = _convolve(values, layer, network)
+            elif place < len(self.layers) - 1:
+                values = activate(values @ layer[:-1] + layer[-1])
+            else:
+                values = self._link(values @ layer[:-1] + layer[-1])
+        return values
+
+    def _link(self, scores: Floats) -> Floats:
+        if isinstance(self.description, ConvNet) or self.description.link == "softmax":
+            return softmax(scores)
+        chances = _logistic(scores)
+        if scores.shape[1] == 1:
+            return np.concatenate([_logistic(-scores), chances], axis=1)
+        total: Floats = chances / chances.sum(axis=1, keepdims=True)
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Front:
+    """The first layers of a network.
+
+    Parameters
+    ----------
+    network
+        The whole.
+    layers
+        How many of its layers.
+    """
+
+    network: Network
+    layers: int
+
+    def activate(self, inputs: npt.ArrayLike) -> Floats:
+        """Return what these layers make of windows.
+
+        Parameters
+        ----------
+        inputs
+            Shape (window, input), as the whole network takes them.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (window, unit), float32; behind a convolution channel after channel.
+
+        Raises
+        ------
+        InputError
+            If the inputs are not of that shape.
+        """
+        return self.network._run(inputs, self.layers)
+
+    def join(self, rest: Network) -> Network:
+        """Return the network of these layers and the rest: the inverse of :meth:`Network.split`.
+
+        Raises
+        ------
+        InputError
+            If the rest standardises its inputs, or does not continue these layers.
+        """
+        old = self.network.split(self.layers)[1]
+        if rest.center.any() or (rest.scale != 1).any():
+            raise InputError("rest: expected a network whose inputs are not standardised")
+        if [layer.shape for layer in rest.layers[:-1]] != [
+            layer.shape for layer in old.layers[:-1]
+        ] or len(rest.layers[-1]) != len(old.layers[-1]):
+            raise InputError(
+                f"rest: expected layers {old.sizes}, any number of classes, got {rest.sizes}"
+            )
+        return replace(self.network, layers=[*self.network.layers[: self.layers], *rest.layers])
+
+
+def _drop_layers(network: Architecture, layers: int) -> Architecture:
+    """Return the architecture that is left without the first layers."""
+    if isinstance(network, ConvNet) and layers < len(network.filters):
+        left = network.filters[layers:]
+        return replace(network, filters=left, channels=network.filters[layers - 1])
+    if isinstance(network, ConvNet):
+        dense = network.dense[layers - len(network.filters) :]
+        return MLP(*dense, dropout_keep=network.dropout_keep, init=network.init)
+    settings = {**network.settings(), "hidden": network.hidden[layers:]}
+    return read_architecture(settings)
+
+
+def _convolve(values: Floats, layer: Floats, network: ConvNet) -> Floats:
+    """Return pooled ReLU outputs of a convolution, channel after channel."""
+    windows, channels = len(values), (len(layer) - 1) // network.width
+    channel_rows = values.reshape(windows, channels, values.shape[1] // channels)
+    patches = np.lib.stride_tricks.sliding_window_view(channel_rows, network.width, axis=2)
+    used = patches.shape[2] // network.pool * network.pool
+    rows: Floats = patches[:, :, :used].transpose(0, 2, 1, 3).reshape(-1, len(layer) - 1)
+    left, filters = used // network.pool, layer.shape[1]
+    scores = (rows @ layer[:-1]).reshape(windows, left, network.pool, filters)
+    pooled = _relu(scores.max(axis=2) + layer[-1])
+    return np.ascontiguousarray(pooled.transpose(0, 2, 1)).reshape(windows, filters * left)
+
+
+def _relu(values: Floats) -> Floats:
+    return np.maximum(values, 0, out=values)
+
+
+def _logistic(values: Floats) -> Floats:
+    chances: Floats = expit(values)
+    return chances
+
+
+def _tanh(values: Floats) -> Floats:
+    return np.tanh(values, out=values)
+
+
+_ACTIVATIONS: Final[Mapping[str, Callable[[Floats], Floats]]] = {
+    "relu": _relu,
+    "sigmoid": _logistic,
+    "tanh": _tanh,
+}
 
 
 def standardize(inputs: Floats, center: Floats, scale: Floats) -> Floats:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
+from workoutlab.errors import TrainingError
+from workoutlab.learning.architectures import MLP
+from workoutlab.learning.callbacks import Callback
 from workoutlab.learning.firstlayer import (
     Descent,
     DirectLayer,
@@ -17,24 +20,65 @@ from workoutlab.learning.firstlayer import (
     FirstLayer,
     dual_is_cheaper,
 )
-from workoutlab.learning.members import Prepared
-from workoutlab.learning.networks import Layers, draw_weights
+from workoutlab.learning.members import Fitted, Member, Prepared, Shared, prepare_member
 from workoutlab.learning.randomness import drop_units, unit_bits
+from workoutlab.learning.stacked import StackedEngine
 from workoutlab.learning.threads import one_thread
+from workoutlab.learning.training import Training
 
-__all__ = ["SeparateEngine"]
+__all__ = ["SeparateEngine", "is_fused"]
+
+_LEAST_CHANCE = 1e-38  # whose logarithm is finite
+_SHARED = 8  # more than the folds of a person
 
 _backpropagate_relu = torch.ops.aten.threshold_backward.grad_input
 
 
 @dataclass(frozen=True)
 class SeparateEngine:
-    """Trains a cohort member by member, each on one core."""
+    """Trains a cohort member by member, each on one core.
 
-    def fit(self, cohort: Sequence[Prepared]) -> list[Layers]:
-        """Return the layers of each member's trained network, in order."""
+    What the fused program does not cover is trained as a stack of one member.
+    """
+
+    def fit(
+        self, members: Sequence[Member], callbacks: Sequence[Callback] = ()
+    ) -> list[Fitted | TrainingError]:
+        """Return what came of each member, in order."""
+        shared: Shared = {}
         with one_thread(), torch.inference_mode():
-            return [_Run(member).fit() for member in cohort]
+            return [_fit(member, callbacks, shared) for member in members]
+
+
+def is_fused(training: Training) -> bool:
+    """Return whether the fused program covers a training.
+
+    Examples
+    --------
+    >>> is_fused(Training(MLP(250, 50))), is_fused(Training(MLP(250, 50), optimizer="adam"))
+    (True, False)
+    """
+    network = training.network
+    return (
+        isinstance(network, MLP)
+        and bool(network.hidden)
+        and (network.activation, network.link) == ("relu", "softmax")
+        and (training.optimizer, training.schedule) == ("sgd", "constant")
+        and not training.smoothing
+        and training.patience is None
+    )
+
+
+def _fit(member: Member, callbacks: Sequence[Callback], shared: Shared) -> Fitted | TrainingError:
+    if callbacks or not is_fused(member.training):
+        return StackedEngine("cpu").fit([member], callbacks)[0]
+    try:
+        prepared = prepare_member(member, shared)
+    except TrainingError as error:
+        return error
+    while len(shared) > _SHARED:
+        del shared[next(iter(shared))]  # the oldest: few members of a cohort share windows
+    return _Run(prepared).fit()
 
 
 class _Buffers:
@@ -59,10 +103,10 @@ class _Addends:
 
     def __init__(self, member: Prepared, pieces: Sequence[slice]) -> None:
         training = member.training
-        self._rows = len(pieces) * training.batch
+        self._rows = len(pieces) * member.batch
         self._keep = training.network.dropout_keep
         self._bits = torch.from_numpy(member.dropout_bits(self._rows * training.epochs))
-        columns = training.network.columns()
+        columns = _hidden_columns(training)
         self._units = torch.from_numpy(unit_bits(columns[-1].stop))
         self._all = torch.zeros(self._rows, 2 * len(self._units))
         self.of_step = [[self._all[piece, column] for column in columns] for piece in pieces]
@@ -74,6 +118,11 @@ class _Addends:
             drop_units(rows, self._units, self._keep, out=self._all)
 
 
+def _hidden_columns(training: Training) -> list[slice]:
+    assert isinstance(training.network, MLP)  # the fused program covers no other
+    return training.network.columns()
+
+
 class _Run:
     """The training of one member."""
 
@@ -83,10 +132,9 @@ class _Run:
         self._descent = Descent.of(training)
         self._keep = training.network.dropout_keep
         length = len(member.rows)
-        starts = range(0, length, training.batch)
-        pieces = [slice(start, min(start + training.batch, length)) for start in starts]
-        layers = draw_weights(training.network, member.sizes, member.seed)
-        initial, *self._weights = [torch.from_numpy(layer) for layer in layers]
+        starts = range(0, length, member.batch)
+        pieces = [slice(start, min(start + member.batch, length)) for start in starts]
+        initial, *self._weights = [torch.from_numpy(layer) for layer in member.first_layers()]
         self._backward = [weights[:-1].t() for weights in self._weights]
         self._velocities = [torch.zeros_like(weights) for weights in self._weights]
         self._first = self._make_first(initial, pieces)
@@ -97,6 +145,8 @@ class _Run:
         self._hot = torch.eye(member.sizes[-1])[torch.from_numpy(member.targets)]
         self._ordered = torch.empty(length, member.sizes[-1])
         self._targets = [self._ordered[piece] for piece in pieces]
+        self._chances = torch.empty_like(self._ordered)
+        self._chances_of_step = [self._chances[piece] for piece in pieces]
 
     def _make_first(self, weights: torch.Tensor, pieces: Sequence[slice]) -> FirstLayer:
         inputs = torch.from_numpy(self._member.inputs)
@@ -105,18 +155,26 @@ class _Run:
             windows=len(inputs),
             inputs=inputs.shape[1],
             outputs=weights.shape[1],
-            batch=self._training.batch,
+            batch=self._member.batch,
             steps=self._training.epochs * len(pieces),
         ):
             return DualLayer(inputs, weights, pieces, self._descent, epochs=self._training.epochs)
         return DirectLayer(inputs, weights, pieces, self._descent)
 
-    def fit(self) -> Layers:
-        for epoch in range(self._training.epochs):
-            self._train_epoch(epoch)
-        return [weights.numpy() for weights in (self._first.weights(), *self._weights)]
+    def fit(self) -> Fitted:
+        losses = [self._train_epoch(epoch) for epoch in range(self._training.epochs)]
+        rate = self._training.first_rate
+        return Fitted(
+            self._member,
+            [weights.numpy() for weights in (self._first.weights(), *self._weights)],
+            steps=self._member.steps * len(losses),
+            history=tuple(
+                {"epoch": epoch, "loss": loss, "rate": rate} for epoch, loss in enumerate(losses)
+            ),
+        )
 
-    def _train_epoch(self, epoch: int) -> None:
+    def _train_epoch(self, epoch: int) -> float:
+        """Train for an epoch and return the mean loss of its windows."""
         order = torch.from_numpy(self._member.order(epoch))
         torch.index_select(self._hot, 0, order, out=self._ordered)
         self._first.begin(order)
@@ -124,6 +182,8 @@ class _Run:
         for step, buffers in enumerate(self._buffers):
             self._predict(step, buffers)
             self._learn(step, buffers)
+        chances = (self._chances * self._ordered).sum(dim=1)
+        return -float(chances.clamp_(min=_LEAST_CHANCE).log_().mean())
 
     def _predict(self, step: int, buffers: _Buffers) -> None:
         addends = self._addends.of_step[step]
@@ -139,9 +199,10 @@ class _Run:
         torch.addmm(scores, buffers.outputs[-1], self._weights[-1], beta=0, alpha=grow, out=scores)
 
     def _learn(self, step: int, buffers: _Buffers) -> None:
-        errors = buffers.scores  # the softmax's cross-entropy has this gradient: p - target
-        torch.softmax(errors, 1, out=errors)
-        errors.sub_(self._targets[step])
+        errors, chances = buffers.scores, self._chances_of_step[step]
+        torch.softmax(errors, 1, out=chances)
+        # The softmax's cross-entropy has this gradient: p - target.
+        torch.sub(chances, self._targets[step], out=errors)
         grow = 1 / self._keep
         for layer in reversed(range(len(self._weights))):
             before = buffers.errors[layer]

@@ -13,9 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from workoutlab.errors import InputError, TrainingError
+from workoutlab.learning.architectures import MLP
+from workoutlab.learning.callbacks import Callback
 from workoutlab.learning.firstlayer import Descent
-from workoutlab.learning.members import Prepared
-from workoutlab.learning.networks import Layers, draw_weights
+from workoutlab.learning.members import Fitted, Member, Prepared, Shared, prepare_member
+from workoutlab.learning.networks import Layers
 from workoutlab.learning.randomness import drop_units, unit_bits
 from workoutlab.learning.threads import one_thread
 
@@ -36,18 +39,53 @@ class StackedEngine:
 
     device: str = ""
 
-    def fit(self, cohort: Sequence[Prepared]) -> list[Layers]:
-        """Return the layers of each member's trained network, in order."""
+    def fit(
+        self, members: Sequence[Member], callbacks: Sequence[Callback] = ()
+    ) -> list[Fitted | TrainingError]:
+        """Return what came of each member, in order."""
+        outcomes: list[Fitted | TrainingError] = []
+        cohort: list[Prepared] = []
+        shared: Shared = {}
+        for member in members:
+            try:
+                cohort.append(prepare_member(member, shared))
+            except TrainingError as error:
+                outcomes.append(error)
+            else:
+                outcomes.append(TrainingError("was not trained"))
+        _check_supported(cohort, callbacks)
+        fitted = iter(self._fit(cohort))
+        for place, outcome in enumerate(outcomes):
+            if str(outcome) == "was not trained":
+                outcomes[place] = next(fitted)
+        return outcomes
+
+    def _fit(self, cohort: Sequence[Prepared]) -> list[Fitted]:
         device = torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
         stacks: dict[str, list[int]] = {}
         for place in sorted(range(len(cohort)), key=lambda place: -cohort[place].steps):
-            stacks.setdefault(cohort[place].training.digest(), []).append(place)
+            stacks.setdefault(
+                f"{cohort[place].training.digest()} {cohort[place].inputs.shape[1]}", []
+            ).append(place)
         fitted: dict[int, Layers] = {}
         with one_thread(), torch.inference_mode():
             for places in stacks.values():
                 stack = _Stack([cohort[place] for place in places], device)
                 fitted.update(zip(places, stack.fit(), strict=True))
-        return [fitted[place] for place in range(len(cohort))]
+        return [
+            Fitted(member, fitted[place], member.steps * member.training.epochs, history=())
+            for place, member in enumerate(cohort)
+        ]
+
+
+def _check_supported(cohort: Sequence[Prepared], callbacks: Sequence[Callback]) -> None:
+    from workoutlab.learning.separate import is_fused
+
+    for member in cohort:
+        if callbacks or not is_fused(member.training) or member.training.batch is None:
+            raise InputError(
+                f"{member.key}: no engine trains with these settings yet: {member.training}"
+            )
 
 
 @dataclass(frozen=True)
@@ -67,15 +105,15 @@ class _Plan:
         """Lay out the steps of all members, zero after a member's last."""
         training = members[0].training
         steps = max(member.steps for member in members) * training.epochs
-        shape = (len(members), steps, training.batch)
+        shape = (len(members), steps, members[0].batch)
         rows, shares, bits = (np.zeros(shape, dtype) for dtype in ("int64", "float32", "int32"))
         first = 0
         for place, member in enumerate(members):
             total = member.steps * training.epochs
             shares[place, :total] = _shares(member)
             rows[place, :total] = first + _rows(member)
-            drawn = member.dropout_bits(total * training.batch)
-            bits[place, :total] = drawn.reshape(total, training.batch)
+            drawn = member.dropout_bits(total * member.batch)
+            bits[place, :total] = drawn.reshape(total, member.batch)
             first += len(member.inputs)
         return cls(*(torch.from_numpy(array).to(device) for array in (rows, shares, bits)))
 
@@ -83,16 +121,16 @@ class _Plan:
 def _rows(member: Prepared) -> npt.NDArray[np.int64]:
     """Return the member's windows of each step, short batches filled up with its first window."""
     training = member.training
-    padded = np.zeros((training.epochs, member.steps * training.batch), np.int64)
+    padded = np.zeros((training.epochs, member.steps * member.batch), np.int64)
     for epoch in range(training.epochs):
         padded[epoch, : len(member.rows)] = member.order(epoch)
-    return padded.reshape(-1, training.batch)
+    return padded.reshape(-1, member.batch)
 
 
 def _shares(member: Prepared) -> npt.NDArray[np.float32]:
     """Return what each row of each step counts: one over the windows of the step, or nothing."""
     steps = member.steps
-    real = np.arange(steps * member.training.batch).reshape(steps, -1) < len(member.rows)
+    real = np.arange(steps * member.batch).reshape(steps, -1) < len(member.rows)
     shares = (real / real.sum(axis=1, keepdims=True)).astype(np.float32)
     return np.tile(shares, (member.training.epochs, 1))
 
@@ -106,6 +144,7 @@ class _Stack:
         self._descent = Descent.of(training)
         self._keep = training.network.dropout_keep
         self._plan = _Plan.of(members, device)
+        assert isinstance(training.network, MLP)
         self._columns = training.network.columns()
         self._units = torch.from_numpy(unit_bits(self._columns[-1].stop)).to(device)
         self._classes = max(member.sizes[-1] for member in members)
@@ -120,8 +159,7 @@ class _Stack:
         self._velocities = [torch.zeros_like(weights) for weights in self._weights]
 
     def _draw_weights(self) -> list[torch.Tensor]:
-        network = self._training.network
-        drawn = [draw_weights(network, member.sizes, member.seed) for member in self._members]
+        drawn = [member.first_layers() for member in self._members]
         for layers in drawn:
             layers[-1] = np.pad(layers[-1], ((0, 0), (0, self._classes - layers[-1].shape[1])))
         stacks = [np.stack(layers) for layers in zip(*drawn, strict=True)]
@@ -163,7 +201,7 @@ class _Stack:
         return outputs
 
     def _draw_addends(self, step: int, active: int) -> torch.Tensor:
-        shape = (active, self._training.batch, 2 * len(self._units))
+        shape = (active, self._members[0].batch, 2 * len(self._units))
         addends = torch.zeros(shape, device=self._device)
         if self._keep < 1:
             drop_units(self._plan.bits[:active, step], self._units, self._keep, out=addends)

@@ -3,25 +3,42 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
+from typing import Final
 
 from workoutlab.errors import InputError
-from workoutlab.learning.networks import MLP
+from workoutlab.learning.architectures import MLP, Architecture, check_network
 from workoutlab.schema import check_number
 
-__all__ = ["Settings", "Training"]
+__all__ = ["OPTIMIZERS", "SCHEDULES", "Settings", "Training", "check_network"]
+
+OPTIMIZERS: Final = ("sgd", "adam", "lbfgs")
+SCHEDULES: Final = ("constant", "cosine")
+
+_RATES: Final = {"sgd": 0.01, "adam": 0.001, "lbfgs": 1.0}
+_IDLE: Final = {
+    "sgd": (),
+    "adam": ("momentum",),
+    "lbfgs": ("momentum", "batch", "schedule"),
+}
+"""Settings that decide nothing under an optimizer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Settings of training, besides the network; see :class:`Training`."""
 
+    optimizer: str = "sgd"
     epochs: int = 10
-    batch: int = 30
-    rate: float = 0.01
+    batch: int | None = 30
+    rate: float | None = None
     momentum: float = 0.9
     weight_decay: float = 0.0
+    schedule: str = "constant"
+    smoothing: float = 0.0
     balance: int = 10
     standardize: bool | None = None
+    patience: int | None = None
+    held_share: float = 0.2
     seed: int = 0
 
     def check(self) -> None:
@@ -32,16 +49,46 @@ class Settings:
         InputError
             Naming the setting, what was expected and what came.
         """
-        for name in ("epochs", "batch", "balance"):
+        for name in ("epochs", "balance"):
             check_number(name, getattr(self, name), whole=True, low=1)
+        for name in ("batch", "patience"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), whole=True, low=1)
         check_number("seed", self.seed, whole=True, low=0)
-        check_number("rate", self.rate, above=0)
+        if self.rate is not None:
+            check_number("rate", self.rate, above=0)
         check_number("momentum", self.momentum, low=0, below=1)
         check_number("weight_decay", self.weight_decay, low=0)
+        check_number("smoothing", self.smoothing, low=0, below=1)
+        check_number("held_share", self.held_share, above=0, below=1)
+        for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in choices:
+                raise InputError(
+                    f"{name}: expected one of {', '.join(choices)}, got {getattr(self, name)!r}"
+                )
+
+    @property
+    def first_rate(self) -> float:
+        """The rate that training begins with: `rate`, or the optimizer's own."""
+        return _RATES[self.optimizer] if self.rate is None else self.rate
 
     def list_settings(self) -> dict[str, object]:
         """Return the settings by name, as JSON takes them."""
         return {name: getattr(self, name) for name in Settings.__dataclass_fields__}
+
+    def list_deciding(self) -> dict[str, object]:
+        """Return those settings that decide what comes of a training, the rate settled.
+
+        Examples
+        --------
+        >>> "momentum" in Settings(optimizer="adam").list_deciding()
+        False
+        >>> Settings(optimizer="adam").list_deciding()["rate"]
+        0.001
+        """
+        idle = {*_IDLE[self.optimizer], *(["held_share"] if self.patience is None else [])}
+        settings = {**self.list_settings(), "rate": self.first_rate}
+        return {name: value for name, value in settings.items() if name not in idle}
 
 
 @dataclass(frozen=True)
@@ -51,16 +98,29 @@ class Training(Settings):
     Parameters
     ----------
     network
-        The network, ``MLP(250, 50)`` say.
+        The network, ``MLP(250, 50)`` or ``ConvNet()`` say.
+    optimizer
+        ``"sgd"``: stochastic gradient descent. ``"adam"``: the same with steps scaled by
+        estimates of the gradient's moments, as published (Kingma & Ba, 2015). ``"lbfgs"``:
+        limited-memory BFGS over all windows at once (Liu & Nocedal, 1989), 10 steps remembered,
+        step lengths by the strong Wolfe conditions; it wants a network with ``dropout_keep=1``,
+        since it needs the same loss at every look.
     epochs
-        How often training goes through all windows.
+        How often training goes through all windows at most; L-BFGS: the most iterations.
     batch
-        Windows in a step.
-    rate, momentum
+        Windows in a step; None for all of them, which is batch gradient descent; 1 is online.
+    rate
+        Of descent; by default 0.01, of Adam 0.001. L-BFGS: the first length that each line
+        search tries, by default 1.
+    momentum
         Of stochastic gradient descent: a step adds the gradient to `momentum` times the last
         velocity, and subtracts `rate` times the velocity from the weights.
     weight_decay
-        This times the weights is added to each gradient.
+        This times the weights is added to each gradient, Adam's and L-BFGS's too.
+    schedule
+        ``"constant"``, or ``"cosine"``: the rate falls to 0 over all steps along half a cosine.
+    smoothing
+        This share of each target is spread evenly over all classes.
     balance
         Windows of rare classes are repeated until they are as many as those of the most
         frequent class, this often at most; 1 repeats none.
@@ -68,6 +128,12 @@ class Training(Settings):
         Whether each input is shifted and scaled to mean 0 and standard deviation 1 on the
         training windows. An input that is not known (NaN) then counts as the mean; without it,
         such an input is an error.
+    patience
+        Training stops after this many epochs without a lower loss on the held-out windows
+        (:attr:`Member.held <workoutlab.learning.members.Member>`), and the best epoch's weights
+        are kept. None: it never stops early.
+    held_share
+        Share of each exercise's sets that is held out for it.
     seed
         Decides initial weights, order of windows and dropped units, for each person differently.
 
@@ -78,34 +144,33 @@ class Training(Settings):
 
     Examples
     --------
-    >>> Training(MLP(250, 50), epochs=20).settings()["network"]
-    {'kind': 'mlp', 'hidden': [250, 50], 'dropout_keep': 0.9, 'init': 'he'}
+    >>> Training(MLP(250, 50), epochs=20).settings()["network"]["hidden"]
+    [250, 50]
+
+    Spark trains its perceptron like this, with blocks of 128 rows, which are a matter of speed
+    alone; its seed 1234 decides the initial weights (Spark's own are other numbers):
+
+    >>> spark = MLP(250, 50, dropout_keep=1, activation="sigmoid")
+    >>> training = Training(spark, optimizer="lbfgs", epochs=100, balance=1, seed=1234)
     """
 
-    network: MLP = field(default_factory=lambda: MLP(250, 50), kw_only=False)
+    network: Architecture = field(default_factory=lambda: MLP(250, 50), kw_only=False)
 
     def __post_init__(self) -> None:
         check_network(self.network)
         self.check()
         if self.standardize is None:
             object.__setattr__(self, "standardize", True)  # the dataclass is frozen
+        if self.optimizer == "lbfgs" and self.network.dropout_keep < 1:
+            raise InputError(
+                "optimizer 'lbfgs': expected a network with dropout_keep=1, since it needs the "
+                f"same loss at every look, got {self.network.dropout_keep}"
+            )
 
     def settings(self) -> dict[str, object]:
-        """Return all settings, as JSON takes them."""
-        return {"network": self.network.settings(), **self.list_settings()}
+        """Return all settings that decide the network, as JSON takes them."""
+        return {"network": self.network.settings(), **self.list_deciding()}
 
     def digest(self) -> str:
         """Return the SHA-256 of the settings, in hex."""
         return hashlib.sha256(json.dumps(self.settings(), sort_keys=True).encode()).hexdigest()
-
-
-def check_network(network: object) -> None:
-    """Refuse what is no network.
-
-    Raises
-    ------
-    InputError
-        If it is none.
-    """
-    if not isinstance(network, MLP):
-        raise InputError(f"network: expected MLP(250, 50) say, got {network!r}")

@@ -91,7 +91,7 @@ def group_people(everyone: Cohort, threads: int, most: int | None = None) -> lis
     room = _MOST_BYTES // (4 * inputs)
     if most is None:
         most = _MOST_PEOPLE
-        weights = count_weights(everyone.recipe.network.sizes(inputs, classes=2))
+        weights = count_weights(everyone.recipe.network.shapes(inputs, classes=2))
         total = sum(person.windows for person in everyone.people)
         fair = -(-total // (threads * _COHORTS_PER_THREAD))
         room = min(room, max(fair, round(_LEAST_WORK / (everyone.recipe.epochs * weights))))
@@ -200,7 +200,7 @@ def _make_row(windows: Windows, person: Person, trained: Trained) -> dict[str, A
         "user": person.user,
         "digest": person.digest,
         "classes": json.dumps(list_classes(segments)),
-        "layers": json.dumps(trained.network.sizes),
+        "layers": json.dumps(trained.network.describe()),
         "windows": trained.windows,
         "sets": len(segments),
         "recordings": segments["recording"].nunique(),

@@ -203,8 +203,7 @@ def describe_recipe(recipe: Recipe | Baseline) -> dict[str, Any]:
     if isinstance(recipe, Baseline):
         name = f"{type(recipe.estimator).__name__} on {inputs}"
     else:
-        hidden = "-".join(map(str, recipe.network.hidden))
-        name = f"{type(recipe.network).__name__} {hidden} on {inputs}"
+        name = f"{recipe.network.name} on {inputs}"
     return {"name": name, **recipe.settings()}
 
 

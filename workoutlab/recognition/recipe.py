@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
-from workoutlab.learning.networks import MLP
+from workoutlab.learning.networks import MLP, Architecture
 from workoutlab.learning.training import Settings, Training, check_network
 from workoutlab.signals import Inputs, RawWindows
 from workoutlab.signals.inputs import check_inputs
@@ -23,7 +23,7 @@ class Recipe(Settings):
     inputs
         What a window becomes, ``RawWindows()`` or ``Statistics()`` say.
     network
-        The network, ``MLP(250, 50)`` say.
+        The network, ``MLP(250, 50)`` or ``ConvNet()`` say.
     **settings
         As of :class:`~workoutlab.learning.training.Training`, by name. By default all inputs but
         raw windows are standardised: these are of one unit already, and were recognised worse
@@ -38,14 +38,14 @@ class Recipe(Settings):
     --------
     >>> from workoutlab.signals import RawWindows
     >>> recipe = Recipe(RawWindows(), MLP(250, 50), epochs=20)
-    >>> recipe.settings()["network"]
-    {'kind': 'mlp', 'hidden': [250, 50], 'dropout_keep': 0.9, 'init': 'he'}
+    >>> recipe.settings()["network"]["hidden"]
+    [250, 50]
     >>> recipe.digest() == Recipe(RawWindows(), MLP(250, 50)).digest()
     False
     """
 
     inputs: Inputs = field(kw_only=False)
-    network: MLP = field(default_factory=lambda: MLP(250, 50), kw_only=False)
+    network: Architecture = field(default_factory=lambda: MLP(250, 50), kw_only=False)
 
     def __post_init__(self) -> None:
         check_inputs(self.inputs)
@@ -54,6 +54,7 @@ class Recipe(Settings):
         if self.standardize is None:
             standardize = not isinstance(self.inputs, RawWindows)
             object.__setattr__(self, "standardize", standardize)  # the dataclass is frozen
+        _ = self.training  # refuses a network and settings that do not go together
 
     @property
     def training(self) -> Training:
