@@ -1,12 +1,12 @@
 """Networks as they lie in a lab."""
 
 import json
-import time
 
 import numpy as np
 import pytest
+import zarr
 
-from workoutlab.errors import InputError, NotInLabError, SchemaError
+from workoutlab.errors import InputError, LabError, NotInLabError, SchemaError
 from workoutlab.lab import Lab
 from workoutlab.learning.networks import Network, draw_weights
 from workoutlab.recognition import MLP, Models
@@ -108,6 +108,116 @@ def test_append_networks__keeps_what_a_search_says(lab):
     assert {name: row[name] for name in found} == found
 
 
+def _store_one(lab: Lab, user: str, seed: int, classes: str, **columns: object) -> Network:
+    network = _network(seed)
+    row = {**_row(user, f"{user}-{seed}"), "classes": classes, **columns}
+    pieces = [np.empty(0, np.float32) if columns.get("kind") == "common" else network.pack()]
+    lab.transact(lambda root: append_networks(root, "exercise", [row], pieces, {}), "store")
+    return network
+
+
+def test_network__of_a_person_served_by_the_common_one_is_that(lab):
+    common = _store_one(lab, EVERYONE, 0, '["curl", "press"]')
+    _store_one(lab, "ann", 1, "[]", kind="common", base=0, reason="2 sets; 4 are needed")
+    _store_one(lab, EVERYONE, 2, '["row", "squat"]')
+    _store_one(lab, "bob", 3, "[]", kind="common")
+    opened = Models(lab).network("ann")
+    inputs = np.random.default_rng(0).normal(size=(5, 4))
+    np.testing.assert_array_equal(opened.predict(inputs), common.predict(inputs))
+    assert (opened.user, opened.kind, opened.classes) == ("ann", "common", ("curl", "press"))
+    assert Models(lab).network("bob").classes == ("row", "squat")
+    assert lab.verify().ok
+
+
+def test_network__of_an_ensemble_averages_own_and_base_over_the_classes_of_both(lab):
+    common = _store_one(lab, EVERYONE, 0, '["press", "squat"]')
+    own = _store_one(lab, "ann", 1, '["curl", "press"]', kind="ensemble", base=0)
+    opened = Models(lab).network("ann")
+    inputs = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    expected = np.zeros((5, 3))
+    expected[:, [0, 1]] += own.predict(inputs) / 2
+    expected[:, [1, 2]] += common.predict(inputs) / 2
+    assert opened.classes == ("curl", "press", "squat")
+    np.testing.assert_allclose(opened.predict(inputs), expected, rtol=1e-6)
+
+
+def test_network__that_builds_on_a_common_one_says_that_there_is_none(lab):
+    _store_one(lab, "ann", 1, "[]", kind="common")
+    with pytest.raises(NotInLabError, match="no network of all people.*per='all'"):
+        Models(lab).network("ann")
+
+
+def test_network__of_another_format_is_refused(lab):
+    _store_one(lab, "ann", 1, "[]", format="clay")
+    with pytest.raises(LabError, match="format 'clay'"):
+        Models(lab).network("ann")
+
+
+def test_network__of_nobody_names_the_common_one(lab):
+    _store(lab, ["ann", EVERYONE])
+    with pytest.raises(NotInLabError, match=r"'bob'.*Models.network\(\) opens the one of all"):
+        Models(lab).network("bob")
+
+
+def test_history_and_scores__are_those_that_were_stored(lab):
+    history, scores = [{"epoch": 1, "loss": 0.5}], [{"settings": {"rate": 0.1}, "score": 0.2}]
+    columns = {"history": json.dumps(history), "scores": json.dumps(scores)}
+    _store_one(lab, "ann", 1, "[]", **columns)
+    _store(lab, ["bob"])
+    models = Models(lab)
+    assert (models.history("ann"), models.scores("ann")) == (history, scores)
+    assert (models.history("bob"), models.scores("bob")) == ([], [])
+
+
+def test_versions__are_all_of_a_person_oldest_first(lab):
+    _store(lab, ["ann", "bob"], "old")
+    _store(lab, ["ann"], "new")
+    versions = Models(lab).versions("ann")
+    assert versions["digest"].tolist() == ["old", "new"]
+    assert versions.index.tolist() == [0, 2]
+
+
+def test_lab_models__lists_who_holds_what_under_every_name(lab):
+    assert lab.models().empty
+    _store(lab, ["bob", "ann"])
+    _store(lab, ["ann"])
+    rows, pieces = [_row("ann", "d")], [_network(0).pack()]
+    lab.transact(lambda root: append_networks(root, "activity", rows, pieces, {}), "store")
+    frame = lab.models()
+    assert frame[["name", "user", "classes", "windows", "kind"]].to_numpy().tolist() == [
+        ["activity", "ann", 2, 10, "own"],
+        ["exercise", "ann", 2, 10, "own"],
+        ["exercise", "bob", 2, 10, "own"],
+    ]
+    assert set(lab.models("activity")["name"]) == {"activity"}
+    assert list(lab.models()) == list(Lab(f"{lab.url}-without").models())
+    with pytest.raises(NotInLabError, match="no models 'setup', there are activity, exercise"):
+        lab.models("setup")
+
+
+def test_models__show_themselves_in_a_notebook(lab):
+    _store(lab, [f"person-{number:02}" for number in range(12)])
+    page = Models(lab)._repr_html_()
+    assert "of 12 people" in page
+    assert "person-00" in page
+    assert "and 2 more" in page
+    assert "person-11" not in page
+
+
+def test_models__of_another_version_are_refused(lab):
+    _store(lab, ["ann"])
+
+    def alter(root: zarr.Group) -> None:
+        home = root["models/exercise/networks"]
+        home.attrs["columns"] = ["user"]
+
+    lab.transact(alter, "alter")
+    with pytest.raises(LabError, match="another version of workoutlab"):
+        Models(lab)
+    with pytest.raises(LabError, match="another version of workoutlab"):
+        _store(lab, ["bob"])
+
+
 def test_network__names_who_is_there_if_somebody_is_not(lab):
     _store(lab, [f"person-{number:02}" for number in range(12)])
     models = Models(lab)
@@ -163,16 +273,3 @@ def test_models__are_verified_by_their_digest(lab):
     )
     [problem] = lab.verify().problems
     assert "bob" in str(problem)
-
-
-def test_network__opens_fast_among_many(tmp_path):
-    lab = Lab(tmp_path / "lab")
-    _store(lab, [f"person-{number}" for number in range(1000)])
-    models = Models(Lab(lab.url))
-    taken = []
-    for number in range(1, 1000, 50):
-        start = time.perf_counter()
-        network = models.network(f"person-{number}")
-        taken.append(time.perf_counter() - start)
-        assert network.network.sizes == SIZES
-    assert np.median(taken) < 0.03, f"{taken} s; a third of that on a quiet machine"

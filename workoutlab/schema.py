@@ -6,7 +6,7 @@ declarations and say what is missing, of the wrong shape, or in the wrong unit.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AXES",
+    "EVERYONE",
     "FEATURES",
-    "NETWORKS",
     "QUANTITIES",
     "RECORDINGS",
     "SETS",
-    "SETTINGS",
     "TABLES",
     "UNKNOWN",
     "Column",
@@ -37,6 +36,8 @@ __all__ = [
 AXES: Final = ("x", "y", "z")
 UNKNOWN: Final = "unknown"
 """The id of a user or session that the file does not tell."""
+EVERYONE: Final = "*"
+"""Whose network the common one is: no user can have this id."""
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _RESERVED: Final = (".", "..", "zarr.json")
@@ -119,23 +120,26 @@ class Column:
     """A column of a table.
 
     ``unknown`` is what the store holds where a value is not known; frames show it as missing
-    (NaN, or NA in integer columns). A column without it always has a value. ``long`` columns hold
-    texts of a thousand letters and more: few to a chunk, so that an append rewrites little.
+    (NaN, or NA in integer columns). A column without it always has a value.
     """
 
     dtype: str
     unit: str = ""
     meaning: str = ""
     unknown: float | None = None
-    long: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table whose row number is the id of what it lists: rows are appended and never move."""
+    """A table whose row number is the id of what it lists: rows are appended and never move.
+
+    ``chunks`` are the entries in a chunk of those columns that have less than usual: they are read
+    row by row, or so long that an append, which writes the last chunk anew, would write much.
+    """
 
     name: str
     columns: Mapping[str, Column]
+    chunks: Mapping[str, int] = field(default_factory=dict)
 
 
 QUANTITIES: Final[Mapping[str, Variable]] = {
@@ -184,51 +188,6 @@ SETS: Final = Table(
 )
 
 TABLES: Final[Mapping[str, Table]] = {table.name: table for table in (RECORDINGS, SETS)}
-
-NETWORKS: Final = Table(
-    "networks",
-    {
-        "user": Column("str", "", "whose network; '*' for one of all people; empty once erased"),
-        "digest": Column("str", "", "SHA-256 of recordings, segments, recipe and code, in hex"),
-        "weights_digest": Column("str", "", "SHA-256 of the piece of `weights`, in hex"),
-        "kind": Column("str", "", "'own', 'fine-tuned', 'ensemble' or 'common'"),
-        "reason": Column("str", "", "why it is of that kind; empty where nobody chose"),
-        "base": Column("int64", "", "row of the common network that it builds on, here", -1),
-        "format": Column("str", "", "what the piece of `weights` is: 'network' or 'onnx'"),
-        "network": Column("str", "", "what makes a network of the piece, a JSON object"),
-        "classes": Column("str", "", "names of the exercises, a JSON list"),
-        "layers": Column("str", "", "what the network looks like, a JSON object"),
-        "windows": Column("int64", "", "windows it was trained on"),
-        "sets": Column("int64", "", "sets that these lie in"),
-        "recordings": Column("int64", "", "recordings that these lie in"),
-        "simulated": Column("bool", "", "a recording among them was made by the simulator"),
-        "score": Column("float64", "", "of the criterion, on validation windows", np.nan),
-        "criterion": Column("str", "", "what the score is: 'error', 'loss' or 'muvr'"),
-        "validation": Column("str", "", "which windows are the validation's; how they were chosen"),
-        "chosen": Column("str", "", "the settings that a search chose, a JSON object"),
-        "scores": Column(
-            "str", "", "of all that a search tried, a JSON list of objects", long=True
-        ),
-        "history": Column("str", "", "how training went, a JSON list of objects", long=True),
-        "snapshot": Column("str", "", "the lab's snapshot that it was trained on"),
-        "settings": Column("int64", "", "row of the settings"),
-        "trained_ns": Column("int64", "ns", "Unix time at which it was trained"),
-        "source": Column("str", "", "name of the models whose row this one repeats; empty: these"),
-        "source_row": Column("int64", "", "the row that this one repeats", -1),
-        "offset": Column("int64", "", "first entry in `weights`; a multiple of the chunk"),
-        "length": Column("int64", "", "entries in `weights`; 0 where they are another row's"),
-    },
-)
-"""The networks of one name, in ``models/NAME``: one row each, the last one of a person holds."""
-
-SETTINGS: Final = Table(
-    "settings",
-    {
-        "digest": Column("str", "", "SHA-256 of the text, in hex"),
-        "text": Column("str", "", "recipe, windows, engine and version, a JSON object"),
-    },
-)
-"""How networks were trained, beside :data:`NETWORKS`: few rows that many networks share."""
 
 FEATURES: Final[Mapping[str, Variable]] = {
     "features": Variable(("window", "feature"), "float32", "", "unit of each in `unit`"),

@@ -14,6 +14,7 @@ from workoutlab.errors import InputError, TrainingError
 from workoutlab.learning.members import Member
 from workoutlab.learning.randomness import make_key
 from workoutlab.recognition.recipe import Recipe
+from workoutlab.schema import EVERYONE
 from workoutlab.signals import Windows, compute
 from workoutlab.signals.code import DECISIVE, digest_modules
 
@@ -26,9 +27,6 @@ __all__ = [
     "make_member",
     "select_people",
 ]
-
-EVERYONE: Final = "*"
-"""Whose network the common one is: no user can have this id."""
 
 _DECISIVE: Final = (
     *DECISIVE,

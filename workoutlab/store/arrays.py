@@ -166,8 +166,10 @@ async def _read(arrays: Iterable[Array], start: int, stop: int | None) -> list[n
 
 
 async def _read_one(array: Array, start: int, stop: int | None) -> npt.NDArray[Any]:
-    until = array.shape[0] if stop is None else stop
+    until = array.shape[0] if stop is None else min(stop, array.shape[0])
     with reading(f"{array.path}, entries {start} to {until},"):
+        if start < until and (coding := chunks.coding_of(array)):
+            return await chunks.read(array, coding, start, until)
         values = np.asarray(await array.async_array.getitem(slice(start, stop)))
         for chunk in _suspects(array, values, start):
             place = (chunk, *(0,) * (array.ndim - 1))

@@ -21,7 +21,7 @@ from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec
 from zarr.core.buffer import Buffer, default_buffer_prototype
 from zarr.core.sync import sync  # the one way to wait for zarr's own event loop
 
-__all__ = ["Coding", "append", "coding_of", "fetch", "put"]
+__all__ = ["Coding", "append", "coding_of", "fetch", "put", "read"]
 
 Array = zarr.Array[Any]
 _Come = tuple[int, Buffer | None] | BaseException
@@ -186,6 +186,33 @@ async def _get(array: Array, number: int) -> Buffer | None:
 
 def _key(array: Array, number: int) -> str:
     return array.metadata.encode_chunk_key((number, *(0,) * (array.ndim - 1)))
+
+
+async def read(array: Array, coding: Coding, start: int, stop: int) -> npt.NDArray[Any]:
+    """Return entries `start` to `stop`, read on zarr's event loop.
+
+    Raises
+    ------
+    LookupError
+        If a chunk is missing.
+    ValueError, RuntimeError
+        If one cannot be decoded.
+    """
+    chunk = coding.shape[0]
+    values = np.empty((stop - start, *array.shape[1:]), dtype=coding.dtype)
+    waiting = iter(range(start // chunk, -(-stop // chunk)))
+
+    async def read_some() -> None:
+        scratch = np.empty(coding.shape, dtype=coding.dtype)
+        for number in waiting:
+            coding.decode(_present(number, await _get(array, number))[1], scratch)
+            first, last = max(start, number * chunk), min(stop, (number + 1) * chunk)
+            values[first - start : last - start] = scratch[
+                first - number * chunk : last - number * chunk
+            ]
+
+    await asyncio.gather(*(read_some() for _ in range(min(_UNDER_WAY, len(values)))))
+    return values
 
 
 def put(

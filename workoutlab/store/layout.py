@@ -47,7 +47,6 @@ from workoutlab.errors import DamagedLabError, LabError
 
 __all__ = [
     "FEATURES",
-    "LONG_ROWS_PER_CHUNK",
     "MODELS",
     "ROWS_PER_CHUNK",
     "SAMPLES",
@@ -66,9 +65,6 @@ FEATURES: Final = "features"
 SAMPLES_PER_CHUNK: Final = 65_536
 ROWS_PER_CHUNK: Final = 4_096
 """An append rewrites the last chunk of every column, so this bounds what a commit costs."""
-
-LONG_ROWS_PER_CHUNK: Final = 64
-"""The same of columns of long texts; a divisor of :data:`ROWS_PER_CHUNK`."""
 
 CHUNKS_PER_MANIFEST: Final = 4_096
 """A commit rewrites the last manifest of an array only, however long the array has grown."""

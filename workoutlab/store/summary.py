@@ -1,25 +1,36 @@
 """What a lab holds, in numbers."""
 
 import asyncio
+import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import zarr
 from zarr.core.sync import sync  # the one way to wait for zarr's own event loop
 
+from workoutlab.errors import NotInLabError
 from workoutlab.schema import RECORDINGS, SETS
 from workoutlab.store import layout, tables
-from workoutlab.store.arrays import list_groups, open_array
+from workoutlab.store.arrays import list_groups, open_array, open_group
 from workoutlab.store.failures import reading
+from workoutlab.store.networks import NETWORKS
 
-__all__ = ["LabInfo", "count", "measure_chunks"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["LabInfo", "count", "list_models", "measure_chunks"]
 
 _MEASURED = 64
 """Chunks whose stored size is looked up, at most."""
+
+_OF_MODELS: Final = (
+    *("user", "kind", "reason", "classes", "score", "criterion", "windows", "sets", "recordings"),
+    *("simulated", "snapshot", "trained_ns", "source"),
+)
 
 
 @dataclass(frozen=True)
@@ -103,6 +114,52 @@ def count(root: zarr.Group) -> dict[str, Any]:
         "features": tuple(list_groups(root, layout.FEATURES)),
         "models": tuple(list_groups(root, layout.MODELS)),
     }
+
+
+def list_models(root: zarr.Group, name: str | None = None) -> "pd.DataFrame":
+    """List the model of each person that holds, one row each, by the name of the models.
+
+    Parameters
+    ----------
+    root
+        Of a lab.
+    name
+        Of the models; by default all.
+
+    Raises
+    ------
+    NotInLabError
+        If there are none of that name.
+    """
+    import pandas as pd
+
+    names = list_groups(root, layout.MODELS)
+    if name is not None and name not in names:
+        there = f"there are {', '.join(names)}" if names else "there are none yet"
+        raise NotInLabError(f"the lab has no models {name!r}, {there}")
+    frames = [_list_models(root, each) for each in names if name in (None, each)]
+    return pd.concat(frames, ignore_index=True) if frames else _list_none()
+
+
+def _list_models(root: zarr.Group, name: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    home = open_group(open_group(root, layout.MODELS), name)
+    frame = tables.read(home, NETWORKS, _OF_MODELS)
+    frame = frame[~frame["user"].duplicated(keep="last")].sort_values("user")
+    counts = {text: len(json.loads(text or "[]")) for text in frame["classes"].unique()}
+    frame["classes"] = frame["classes"].map(counts).astype("int64")
+    frame["trained_ns"] = pd.to_datetime(frame["trained_ns"], utc=True)
+    frame = frame.rename(columns={"trained_ns": "trained"})
+    frame.insert(0, "name", name)
+    return frame
+
+
+def _list_none() -> "pd.DataFrame":
+    import pandas as pd
+
+    names = ["trained" if name == "trained_ns" else name for name in _OF_MODELS]
+    return pd.DataFrame(columns=["name", *names])
 
 
 def measure_chunks(group: zarr.Group, name: str, chunks: npt.NDArray[np.int64]) -> int:

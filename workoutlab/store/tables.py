@@ -66,7 +66,7 @@ def create(group: zarr.Group, table: Table) -> None:
             home,
             name,
             dtype=column.dtype,
-            chunk=layout.LONG_ROWS_PER_CHUNK if column.long else layout.ROWS_PER_CHUNK,
+            chunk=table.chunks.get(name, layout.ROWS_PER_CHUNK),
             attributes={"unit": column.unit, "meaning": column.meaning, **_unknown(column)},
         )
 

@@ -220,6 +220,37 @@ class View:
                 time=snapshot.time,
             )
 
+    def models(self, name: str | None = None) -> "pd.DataFrame":
+        """List the models, one row a person and name: those that hold at the lab's snapshot.
+
+        Parameters
+        ----------
+        name
+            Of the models; by default all.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``name`` and ``user`` (``"*"`` for all people); ``kind`` and the ``reason`` for
+            it; ``classes``, ``windows``, ``sets`` and ``recordings``, how many; ``score`` and its
+            ``criterion``, where there was a search; whether ``simulated`` recordings were among
+            them; the ``snapshot`` and the time at which it was ``trained``; and the ``source``, the
+            name of the models that it was promoted from. :class:`workoutlab.Models` opens them.
+
+        Raises
+        ------
+        NotInLabError
+            If there are none of that name.
+
+        Examples
+        --------
+        >>> from workoutlab import Lab
+        >>> len(Lab("memory://no-models").models())
+        0
+        """
+        with self._looking():
+            return summary.list_models(self.root(), name)
+
     def export_zarr(self, path: str | Path) -> Path:
         """Copy the lab at its snapshot to a new folder as plain Zarr 3, chunk by chunk.
 
