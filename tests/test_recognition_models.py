@@ -143,7 +143,7 @@ def test_network__of_an_ensemble_averages_own_and_base_over_the_classes_of_both(
 
 def test_network__that_builds_on_a_common_one_says_that_there_is_none(lab):
     _store_one(lab, "ann", 1, "[]", kind="common")
-    with pytest.raises(NotInLabError, match="no network of all people.*per='all'"):
+    with pytest.raises(NotInLabError, match=r"no network of all people.*per='all'"):
         Models(lab).network("ann")
 
 
