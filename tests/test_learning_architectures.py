@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ import torch
 from workoutlab.errors import InputError
 from workoutlab.learning.architectures import MLP, ConvNet, read_architecture
 from workoutlab.learning.networks import Network
+from workoutlab.learning.scaling import fit_scaler, no_scaler
 from workoutlab.learning.weights import count_weights, draw_weights
 
 
@@ -13,8 +16,8 @@ def make_network(description, inputs, classes, seed=0):
     layers = draw_weights(description, description.shapes(inputs, classes), seed)
     for layer in layers:
         layer[-1] = numbers.normal(size=layer.shape[1])
-    center, scale = numbers.normal(size=(2, inputs)).astype(np.float32)
-    return Network(description, layers, center, np.abs(scale) + 1)
+    scaler = fit_scaler("standard", numbers.normal(3, 2, size=(9, inputs)))
+    return Network(description, layers, scaler)
 
 
 SMALL = ConvNet(filters=(4, 5), width=3, pool=2, dense=(7, 6), channels=3)
@@ -71,8 +74,8 @@ def test_join__refuses_what_does_not_continue_the_front():
     front, rest = network.split(1)
     with pytest.raises(InputError, match=r"expected layers \(5, 4, 3\), any number of classes"):
         front.join(network.split(2)[1])
-    shifted = Network(rest.description, rest.layers, rest.center + 1, rest.scale)
-    with pytest.raises(InputError, match="not standardised"):
+    shifted = replace(rest, scaler=fit_scaler("standard", np.ones((2, 5))))
+    with pytest.raises(InputError, match="trained with scaling='none', got 'standard'"):
         front.join(shifted)
 
 
@@ -92,7 +95,7 @@ def test_convnet__predicts_as_torch_does():
         dense.bias.data = torch.from_numpy(layer[-1].copy())
         modules += [dense, torch.nn.ReLU()]
     windows = np.random.default_rng(1).normal(size=(9, 63)).astype(np.float32)
-    standard = torch.from_numpy((windows - network.center) / network.scale).reshape(9, 3, 21)
+    standard = torch.from_numpy(network.scaler.apply(windows)).reshape(9, 3, 21)
     expected = torch.nn.Sequential(*modules[:-1])(standard).softmax(dim=1).detach().numpy()
     np.testing.assert_allclose(network.predict(windows), expected, rtol=1e-4, atol=1e-6)
 
@@ -149,7 +152,7 @@ XOR = [
 def test_predict__reproduces_muvrs_xor_network():
     corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
     description = MLP(5, activation="sigmoid", link="logistic")
-    network = Network(description, XOR, np.zeros(2, np.float32), np.ones(2, np.float32))
+    network = Network(description, XOR, no_scaler(2))
     expected = [2.613e-4, 0.99892, 0.99960, 4.007e-7]
     chances = network.predict(corners)
     np.testing.assert_allclose(chances[:, 1], expected, rtol=1e-2)

@@ -180,7 +180,7 @@ def _spoilt(member: Member, value: float) -> Member:
 )
 @pytest.mark.parametrize("engine", ["separate", "stacked"])
 def test_train_members__fails_the_one_whose_data_are_bad_and_nobody_else(spoil, reason, engine):
-    cohort = _cohort(8, _training(standardize=False))
+    cohort = _cohort(8, _training(scaling="none"))
     undisturbed = train_members(cohort, engine)
     cohort[1] = spoil(cohort[1])
     with np.errstate(over="ignore"):
@@ -202,8 +202,8 @@ def test_train_members__counts_unknown_inputs_as_the_mean():
     assert ready.inputs[3, 2] == 0
     assert abs(prepare_member(filled).inputs[3, 2]) < 1e-6
     assert isinstance(train_members([member])[0], Trained)
-    [failed] = train_members([replace(member, training=_training(standardize=False))])
-    assert "unknown inputs (NaN), which need standardize=True" in str(failed)
+    [failed] = train_members([replace(member, training=_training(scaling="none"))])
+    assert "unknown inputs (NaN), which need scaling='standard'" in str(failed)
 
 
 def test_train_members__of_nobody_is_nothing():

@@ -48,7 +48,7 @@ def test_prepare_member__standardises_each_input():
     ready = prepare_member(member)
     np.testing.assert_allclose(ready.inputs.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(ready.inputs.std(axis=0), [1, 1, 0], atol=1e-6)
-    as_they_are = prepare_member(replace(member, training=Training(MLP(3), standardize=False)))
+    as_they_are = prepare_member(replace(member, training=Training(MLP(3), scaling="none")))
     np.testing.assert_array_equal(as_they_are.inputs, inputs)
 
 
@@ -56,7 +56,6 @@ def test_prepare_member__finds_no_scale_in_an_input_that_is_never_known():
     inputs = np.full((4, 1), np.nan, np.float32)
     ready = prepare_member(Member("ann", inputs, np.arange(4) % 2, 2, seed=0, training=PLAIN))
     assert ready.inputs.tolist() == [[0], [0], [0], [0]]
-    assert ready.scale.tolist() == [1]
 
 
 def test_order__goes_through_all_rows_in_every_epoch_differently():
@@ -102,10 +101,10 @@ def test_recipe__refuses_inputs_that_are_none():
 
 
 def test_recipe__standardises_all_but_raw_windows():
-    assert Recipe(Given()).settings()["standardize"] is True
-    assert Recipe(RawWindows()).settings()["standardize"] is False
-    assert Recipe(RawWindows(), standardize=True).standardize
-    assert not Recipe(Given(), standardize=False).standardize
+    assert Recipe(Given()).settings()["scaling"] == "standard"
+    assert Recipe(RawWindows()).settings()["scaling"] == "none"
+    assert Recipe(RawWindows(), scaling="ramps").scaling == "ramps"
+    assert Recipe(Given(), scaling="none").scaling == "none"
 
 
 def test_recipe__is_known_by_its_settings():
@@ -117,7 +116,7 @@ def test_recipe__is_known_by_its_settings():
         Recipe(Given(), MLP(5, init="glorot")),
         *(Recipe(Given(), MLP(5), **{name: 7}) for name in ("epochs", "batch", "balance", "seed")),
         *(Recipe(Given(), MLP(5), **{name: 0.5}) for name in ("rate", "momentum", "weight_decay")),
-        Recipe(Given(), MLP(5), standardize=False),
+        Recipe(Given(), MLP(5), scaling="none"),
     ]
     digests = {recipe.digest(), *(other.digest() for other in changed)}
     assert len(digests) == 1 + len(changed)

@@ -15,6 +15,7 @@ from workoutlab.learning.networks import (
     pack_layers,
     unpack_layers,
 )
+from workoutlab.learning.scaling import fit_scaler
 
 sizes = st.lists(st.integers(1, 6), min_size=2, max_size=5).map(tuple)
 
@@ -23,8 +24,8 @@ def _network(*layer_sizes: int, seed: int = 0) -> Network:
     numbers = np.random.default_rng(seed)
     network = MLP(*layer_sizes[1:-1])
     layers = draw_weights(network, tuple(pairwise(layer_sizes)), seed)
-    center, scale = numbers.normal(size=(2, layer_sizes[0])).astype(np.float32)
-    return Network(network, layers, center, np.abs(scale) + 1)
+    scaler = fit_scaler("standard", numbers.normal(3, 2, size=(9, layer_sizes[0])))
+    return Network(network, layers, scaler)
 
 
 @given(sizes=sizes)
@@ -59,7 +60,7 @@ def test_predict__agrees_with_torch():
         linear.weight.data = torch.from_numpy(layer[:-1].T.copy())
         linear.bias.data = torch.from_numpy(layer[-1].copy())
         modules += [linear, torch.nn.ReLU()]
-    standard = torch.from_numpy((inputs - network.center) / network.scale)
+    standard = torch.from_numpy(network.scaler.apply(inputs))
     expected = torch.nn.Sequential(*modules[:-1])(standard).softmax(dim=1).detach().numpy()
     predicted = network.predict(inputs)
     assert predicted.dtype == np.float32
@@ -68,7 +69,7 @@ def test_predict__agrees_with_torch():
 
 def test_predict__counts_an_unknown_input_as_the_mean():
     network = _network(3, 4, 2)
-    known = np.array([[1, network.center[1], 2]], np.float32)
+    known = np.array([[1, network.scaler.table[0, 1], 2]], np.float32)
     unknown = np.array([[1, np.nan, 2]], np.float32)
     np.testing.assert_array_equal(network.predict(unknown), network.predict(known))
 

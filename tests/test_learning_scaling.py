@@ -6,7 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from workoutlab.errors import InputError
+from workoutlab.errors import InputError, TrainingError
+from workoutlab.learning.engines import train_members
+from workoutlab.learning.members import Member
+from workoutlab.learning.networks import MLP, Network
 from workoutlab.learning.scaling import (
     SCALINGS,
     fit_scaler,
@@ -14,6 +17,7 @@ from workoutlab.learning.scaling import (
     scaled_inputs,
     unpack_scaler,
 )
+from workoutlab.learning.training import Training
 
 FITTED = [kind for kind in SCALINGS if kind != "none"]
 
@@ -148,3 +152,28 @@ def test_scaling__refuses_an_unknown_kind_and_a_wrong_length():
         fit_scaler("ranks", np.zeros((2, 2), np.float32))
     with pytest.raises(InputError, match="keeps 2 numbers for each of 3 inputs, got shape"):
         unpack_scaler("standard", np.zeros(5, np.float32), inputs=3)
+
+
+@pytest.mark.parametrize("kind", SCALINGS)
+def test_train_members__scales_as_the_network_will(kind):
+    numbers = np.random.default_rng(1)
+    targets = np.arange(80) % 2
+    inputs = (numbers.normal(size=(80, 3)) + 3 * targets[:, None]).astype(np.float32)
+    training = Training(MLP(6), epochs=15, scaling=kind)
+    train = np.arange(60)
+    member = Member("ann", inputs, targets, 2, seed=0, training=training, train=train)
+    [trained] = train_members([member])
+    network = trained.network
+    assert network.scaler.kind == kind
+    np.testing.assert_array_equal(network.scaler.table, fit_scaler(kind, inputs, train).table)
+    assert (network.predict(inputs).argmax(axis=1) == targets).mean() > 0.9
+    again = Network.unpack(network.pack(), network.describe())
+    np.testing.assert_array_equal(again.predict(inputs), network.predict(inputs))
+    inputs[3, 1] = np.nan
+    [outcome] = train_members([member])
+    assert isinstance(outcome, TrainingError) == (kind == "none")
+
+
+def test_training__refuses_an_unknown_scaling():
+    with pytest.raises(InputError, match="scaling: expected one of none, standard"):
+        Training(MLP(3), scaling="ranks")

@@ -9,6 +9,7 @@ import zarr
 from workoutlab.errors import InputError, LabError, NotInLabError, SchemaError
 from workoutlab.lab import Lab
 from workoutlab.learning.networks import Network, draw_weights
+from workoutlab.learning.scaling import fit_scaler
 from workoutlab.recognition import MLP, Models
 from workoutlab.recognition.models import append_networks, read_digests
 from workoutlab.recognition.people import EVERYONE
@@ -20,10 +21,10 @@ SETTINGS = {"recipe": {"epochs": 3}}
 
 def _network(seed: int, sizes: tuple[int, ...] = SIZES) -> Network:
     numbers = np.random.default_rng(seed)
-    center, scale = numbers.normal(size=(2, sizes[0])).astype(np.float32)
+    scaler = fit_scaler("standard", numbers.normal(3, 2, size=(9, sizes[0])))
     network = MLP(*sizes[1:-1])
     layers = draw_weights(network, network.shapes(sizes[0], sizes[-1]), seed)
-    return Network(network, layers, center, np.abs(scale) + 1)
+    return Network(network, layers, scaler)
 
 
 def _row(user: str, digest: str) -> dict[str, object]:

@@ -51,7 +51,7 @@ def prepare_engine(engine: str, inputs: int, full: bool, folder: Path) -> Work:
         batch=BATCH,
         rate=RATE,
         momentum=MOMENTUM,
-        standardize=False,
+        scaling="none",
     )
     members = [
         Member(str(number), values, targets, CLASSES, seed=number, training=training)

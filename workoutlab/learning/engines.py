@@ -142,7 +142,7 @@ def _conclude(key: str, outcome: Fitted | TrainingError) -> Trained | TrainingEr
         )
     return Trained(
         key=key,
-        network=Network(member.training.network, outcome.layers, member.center, member.scale),
+        network=Network(member.training.network, outcome.layers, member.scaler),
         windows=len(member.inputs),
         steps=outcome.steps,
         history=outcome.history,

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from workoutlab.errors import TrainingError
 from workoutlab.learning.architectures import Shapes
-from workoutlab.learning.networks import standardize
 from workoutlab.learning.randomness import draw_bits, draw_order, make_key
+from workoutlab.learning.scaling import Scaler, fit_scaler
 from workoutlab.learning.training import Training
 from workoutlab.learning.weights import Floats, Layers, draw_weights
 
@@ -75,8 +75,7 @@ class _Windows:
     targets: Integers
     held_inputs: Floats
     held_targets: Integers
-    center: Floats
-    scale: Floats
+    scaler: Scaler
 
 
 Shared = MutableMapping[tuple[object, ...], _Windows]
@@ -85,20 +84,20 @@ Shared = MutableMapping[tuple[object, ...], _Windows]
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A member as engines take it: finite, standardised, with its order of repeated windows.
+    """A member as engines take it: finite, scaled, with its order of repeated windows.
 
     Parameters
     ----------
     key, classes, seed, training, initial
         Of the member.
     inputs, targets
-        Shape (window, input), finite, and (window,): the windows that are trained on.
+        Shape (window, input), finite and scaled, and (window,): the windows that are trained on.
     held_inputs, held_targets
         The same of held-out windows.
     rows
         Windows of an epoch, rare classes repeated.
-    center, scale
-        Shape (input,), what was taken off the inputs and what they were divided by.
+    scaler
+        What was done to the member's inputs.
     """
 
     key: str
@@ -111,8 +110,7 @@ class Prepared:
     held_inputs: Floats
     held_targets: Integers
     rows: Integers
-    center: Floats
-    scale: Floats
+    scaler: Scaler
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -212,7 +210,7 @@ def _describe_windows(member: Member) -> tuple[object, ...]:
         None if rows is None else np.asarray(rows, np.int64).tobytes()
         for rows in (member.train, member.held)
     ]
-    return (id(member.inputs), id(member.targets), *positions, member.training.standardize)
+    return (id(member.inputs), id(member.targets), *positions, member.training.scaling)
 
 
 def _prepare_windows(member: Member) -> _Windows:
@@ -221,14 +219,8 @@ def _prepare_windows(member: Member) -> _Windows:
     held = np.zeros(0, np.int64) if member.held is None else member.held
     held_inputs, held_targets = _take(member, held)
     _check_finite(held_inputs, member)
-    scaling = _measure(inputs) if member.training.standardize else _identity(inputs.shape[1])
-    return _Windows(
-        standardize(inputs, *scaling),
-        targets,
-        standardize(held_inputs, *scaling),
-        held_targets,
-        *scaling,
-    )
+    scaler = fit_scaler(member.training.scaling or "standard", inputs)
+    return _Windows(scaler.apply(inputs), targets, scaler.apply(held_inputs), held_targets, scaler)
 
 
 def _take(member: Member, rows: npt.NDArray[np.integer] | None) -> tuple[Floats, Integers]:
@@ -262,10 +254,10 @@ def _check_finite(inputs: Floats, member: Member) -> None:
     if np.isinf(inputs).any():
         window = int(np.flatnonzero(np.isinf(inputs).any(axis=1))[0])
         raise TrainingError(f"window {window} has infinite inputs; expected finite numbers")
-    if not member.training.standardize and np.isnan(inputs).any():
+    if member.training.scaling == "none" and np.isnan(inputs).any():
         window = int(np.flatnonzero(np.isnan(inputs).any(axis=1))[0])
         raise TrainingError(
-            f"window {window} has unknown inputs (NaN), which need standardize=True: "
+            f"window {window} has unknown inputs (NaN), which need scaling='standard' say: "
             "they then count as the mean"
         )
 
@@ -277,23 +269,6 @@ def _check_initial(member: Prepared) -> None:
     came = [np.shape(layer) for layer in member.initial]
     if came != expected:
         raise TrainingError(f"initial layers: expected shapes {expected}, got {came}")
-
-
-def _measure(inputs: Floats) -> tuple[Floats, Floats]:
-    """Return mean and standard deviation of each input; 0 and 1 where there is none."""
-    known = ~np.isnan(inputs)
-    count = np.maximum(known.sum(axis=0), 1)
-    center = np.where(known, inputs, 0).sum(axis=0, dtype=np.float64) / count
-    variance = np.square(np.where(known, inputs - center, 0)).sum(axis=0) / count
-    scale = np.sqrt(variance)
-    # Deviations as small as the rounding of float32 are those of a constant.
-    scale[scale <= 1e-6 * np.abs(center)] = 1
-    scale[scale == 0] = 1
-    return center.astype(np.float32), scale.astype(np.float32)
-
-
-def _identity(inputs: int) -> tuple[Floats, Floats]:
-    return np.zeros(inputs, np.float32), np.ones(inputs, np.float32)
 
 
 def balance_rows(targets: npt.NDArray[np.integer], most: int) -> Integers:

@@ -17,6 +17,7 @@ from scipy.special import expit
 
 from workoutlab.errors import InputError
 from workoutlab.learning.architectures import MLP, Architecture, ConvNet, read_architecture
+from workoutlab.learning.scaling import Scaler, no_scaler, packed_scaler, unpack_scaler
 from workoutlab.learning.weights import (
     Floats,
     Layers,
@@ -47,7 +48,7 @@ _BLOCK: Final = 2**22
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A trained network with the standardisation of its inputs.
+    """A trained network with the scaling of its inputs.
 
     Parameters
     ----------
@@ -57,20 +58,18 @@ class Network:
         One matrix (input + 1, output) a layer, the last row biases; float32. A convolution's
         inputs are the samples under its filter, channel after channel; what convolutions leave
         meets the first dense layer channel after channel.
-    center, scale
-        Shape (input,): an input that is not known (NaN) counts as its center; the center is
-        subtracted and the rest divided by the scale.
+    scaler
+        What is done to inputs before the first layer.
     """
 
     description: Architecture
     layers: Layers
-    center: Floats
-    scale: Floats
+    scaler: Scaler
 
     @property
     def inputs(self) -> int:
-        """Number of inputs."""
-        return len(self.center)
+        """Number of inputs, before they are scaled."""
+        return self.scaler.inputs
 
     @property
     def classes(self) -> int:
@@ -86,13 +85,14 @@ class Network:
         """Return what :meth:`unpack` needs besides the weights, as JSON takes it."""
         return {
             "network": self.description.settings(),
+            "scaling": self.scaler.kind,
             "inputs": self.inputs,
             "classes": self.classes,
         }
 
     def pack(self) -> Floats:
-        """Return center, scale and all weights as one float32 vector, as it is stored."""
-        return np.concatenate([self.center, self.scale, pack_layers(self.layers)])
+        """Return scaling and all weights as one float32 vector, as it is stored."""
+        return np.concatenate([self.scaler.pack(), pack_layers(self.layers)])
 
     @classmethod
     def unpack(cls, vector: Floats, description: Mapping[str, Any]) -> "Network":
@@ -110,10 +110,12 @@ class Network:
         InputError
             If the vector is not as long as the description asks for.
         """
-        network, inputs = read_architecture(description["network"]), description["inputs"]
-        center, scale, weights = np.split(vector, [inputs, 2 * inputs])
-        layers = unpack_layers(weights, network.shapes(inputs, description["classes"]))
-        return cls(network, layers, center, scale)
+        network = read_architecture(description["network"])
+        kind, inputs = description["scaling"], description["inputs"]
+        table, weights = np.split(vector, [packed_scaler(kind, inputs)])
+        scaler = unpack_scaler(kind, table, inputs)
+        shapes = network.shapes(scaler.outputs, description["classes"])
+        return cls(network, unpack_layers(weights, shapes), scaler)
 
     def predict(self, inputs: npt.ArrayLike) -> Floats:
         """Return the probability of each class.
@@ -148,8 +150,8 @@ class Network:
         Front, Network
             The first layers, whose :meth:`Front.activate` makes the inputs of the rest; and the
             rest, which takes them as they are. Train a network of the rest's ``description`` on
-            them from the rest's ``layers`` (``Member.initial``), its inputs not standardised,
-            and :meth:`Front.join` it.
+            them from the rest's ``layers`` (``Member.initial``) with ``scaling="none"``, and
+            :meth:`Front.join` it.
 
         Raises
         ------
@@ -160,7 +162,7 @@ class Network:
         --------
         >>> description = MLP(5, 4)
         >>> layers = draw_weights(description, description.shapes(3, 2), seed=0)
-        >>> whole = Network(description, layers, np.zeros(3, np.float32), np.ones(3, np.float32))
+        >>> whole = Network(description, layers, no_scaler(3))
         >>> front, rest = whole.split(1)
         >>> rest.description.hidden
         (4,)
@@ -178,10 +180,9 @@ class Network:
         outputs = len(self.layers[layers]) - 1
         if isinstance(self.description, ConvNet) and layers < len(self.description.filters):
             outputs = self.layers[layers - 1].shape[1]
-            outputs *= self.description.lengths(self.inputs)[layers]
-        plain = np.zeros(outputs, np.float32), np.ones(outputs, np.float32)
-        rest = Network(_drop_layers(self.description, layers), self.layers[layers:], *plain)
-        return Front(self, layers), rest
+            outputs *= self.description.lengths(self.scaler.outputs)[layers]
+        left = _drop_layers(self.description, layers)
+        return Front(self, layers), Network(left, self.layers[layers:], no_scaler(outputs))
 
     def _run(self, inputs: npt.ArrayLike, layers: int) -> Floats:
         values = np.asarray(inputs, np.float32)
@@ -199,15 +200,15 @@ class Network:
 
     def _widest(self) -> int:
         """Return the most numbers that a layer makes of a window."""
-        widths: list[int] = [self.inputs, *(layer.shape[1] for layer in self.layers)]
+        widths: list[int] = [self.scaler.outputs, *(layer.shape[1] for layer in self.layers)]
         if isinstance(self.description, ConvNet):
-            lengths = self.description.lengths(self.inputs)
+            lengths = self.description.lengths(self.scaler.outputs)
             pairs = zip(lengths, self.layers, strict=False)
             widths += [length * max(layer.shape) for length, layer in pairs]
         return max(widths)
 
     def _forward(self, values: Floats, layers: int) -> Floats:
-        values = standardize(values, self.center, self.scale)
+        values = self.scaler.apply(values)
         network = self.description
         convolutions = len(network.filters) if isinstance(network, ConvNet) else 0
         kind = network.activation if isinstance(network, MLP) else "relu"
@@ -272,11 +273,13 @@ class Front:
         Raises
         ------
         InputError
-            If the rest standardises its inputs, or does not continue these layers.
+            If the rest scales its inputs, or does not continue these layers.
         """
         old = self.network.split(self.layers)[1]
-        if rest.center.any() or (rest.scale != 1).any():
-            raise InputError("rest: expected a network whose inputs are not standardised")
+        if rest.scaler.kind != "none":
+            raise InputError(
+                f"rest: expected a network trained with scaling='none', got {rest.scaler.kind!r}"
+            )
         if [layer.shape for layer in rest.layers[:-1]] != [
             layer.shape for layer in old.layers[:-1]
         ] or len(rest.layers[-1]) != len(old.layers[-1]):
@@ -329,13 +332,6 @@ _ACTIVATIONS: Final[Mapping[str, Callable[[Floats], Floats]]] = {
     "sigmoid": _logistic,
     "tanh": _tanh,
 }
-
-
-def standardize(inputs: Floats, center: Floats, scale: Floats) -> Floats:
-    """Return ``(inputs - center) / scale``, 0 where an input is not known (NaN)."""
-    values = (inputs - center) / scale
-    np.copyto(values, 0, where=np.isnan(values))
-    return values
 
 
 def softmax(scores: Floats) -> Floats:

@@ -30,6 +30,7 @@ __all__ = [
     "Scaler",
     "check_scaling",
     "fit_scaler",
+    "no_scaler",
     "packed_scaler",
     "scaled_inputs",
     "unpack_scaler",
@@ -121,6 +122,17 @@ class Scaler:
         """Return the table as one float32 vector, as it is stored."""
         packed: Floats = self.table.ravel()
         return packed
+
+
+def no_scaler(inputs: int) -> Scaler:
+    """Return what leaves so many inputs alone.
+
+    Examples
+    --------
+    >>> no_scaler(3).outputs
+    3
+    """
+    return Scaler("none", np.empty((0, inputs), np.float32))
 
 
 def unpack_scaler(kind: str, vector: Floats, inputs: int) -> Scaler:
@@ -217,7 +229,7 @@ def fit_scaler(
     check_scaling(kind)
     values = np.asarray(inputs, np.float32)
     if kind == "none":
-        return Scaler(kind, np.empty((0, values.shape[1]), np.float32))
+        return no_scaler(values.shape[1])
     chosen = values if rows is None else values[rows]
     return Scaler(kind, _measure_octiles(chosen) if kind == "ramps" else _measure(chosen))
 

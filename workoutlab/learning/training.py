@@ -7,6 +7,7 @@ from typing import Final
 
 from workoutlab.errors import InputError
 from workoutlab.learning.architectures import MLP, Architecture, check_network
+from workoutlab.learning.scaling import check_scaling
 from workoutlab.schema import check_number
 
 __all__ = ["OPTIMIZERS", "SCHEDULES", "Settings", "Training", "check_network"]
@@ -36,7 +37,7 @@ class Settings:
     schedule: str = "constant"
     smoothing: float = 0.0
     balance: int = 10
-    standardize: bool | None = None
+    scaling: str | None = None
     patience: int | None = None
     held_share: float = 0.2
     seed: int = 0
@@ -61,6 +62,8 @@ class Settings:
         check_number("weight_decay", self.weight_decay, low=0)
         check_number("smoothing", self.smoothing, low=0, below=1)
         check_number("held_share", self.held_share, above=0, below=1)
+        if self.scaling is not None:
+            check_scaling(self.scaling)
         for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
             if getattr(self, name) not in choices:
                 raise InputError(
@@ -124,10 +127,12 @@ class Training(Settings):
     balance
         Windows of rare classes are repeated until they are as many as those of the most
         frequent class, this often at most; 1 repeats none.
-    standardize
-        Whether each input is shifted and scaled to mean 0 and standard deviation 1 on the
-        training windows. An input that is not known (NaN) then counts as the mean; without it,
-        such an input is an error.
+    scaling
+        What is done to each input by what the training windows have of it: ``"standard"``, the
+        default, shifts and scales it to mean 0 and standard deviation 1; ``"clipped"`` leaves it
+        within ±3 then; ``"ramps"`` makes eight inputs of it, how far it has come from each octile
+        to the next (see :mod:`workoutlab.learning.scaling`). An input that is not known (NaN)
+        then counts as the mean; with ``"none"`` such an input is an error.
     patience
         Training stops after this many epochs without a lower loss on the held-out windows
         (:attr:`Member.held <workoutlab.learning.members.Member>`), and the best epoch's weights
@@ -159,8 +164,8 @@ class Training(Settings):
     def __post_init__(self) -> None:
         check_network(self.network)
         self.check()
-        if self.standardize is None:
-            object.__setattr__(self, "standardize", True)  # the dataclass is frozen
+        if self.scaling is None:
+            object.__setattr__(self, "scaling", "standard")  # the dataclass is frozen
         if self.optimizer == "lbfgs" and self.network.dropout_keep < 1:
             raise InputError(
                 "optimizer 'lbfgs': expected a network with dropout_keep=1, since it needs the "

@@ -31,6 +31,9 @@ __all__ = [
 _DECISIVE: Final = (
     *DECISIVE,
     "learning/randomness.py",
+    "learning/scaling.py",
+    "learning/architectures.py",
+    "learning/weights.py",
     "learning/networks.py",
     "learning/members.py",
     "recognition/people.py",

@@ -51,9 +51,9 @@ class Recipe(Settings):
         check_inputs(self.inputs)
         check_network(self.network)
         self.check()
-        if self.standardize is None:
-            standardize = not isinstance(self.inputs, RawWindows)
-            object.__setattr__(self, "standardize", standardize)  # the dataclass is frozen
+        if self.scaling is None:
+            scaling = "none" if isinstance(self.inputs, RawWindows) else "standard"
+            object.__setattr__(self, "scaling", scaling)  # the dataclass is frozen
         _ = self.training  # refuses a network and settings that do not go together
 
     @property
