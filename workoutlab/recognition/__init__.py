@@ -9,11 +9,13 @@ from workoutlab.recognition.results import Evaluation
 from workoutlab.recognition.scoring import Baseline
 from workoutlab.recognition.splits import Protocol, check_split, split
 from workoutlab.recognition.training import TrainResult, train
+from workoutlab.recognition.versions import ChangeResult, promote, roll_back
 
 __all__ = [
     "EVERYONE",
     "MLP",
     "Baseline",
+    "ChangeResult",
     "Evaluation",
     "Models",
     "PersonalNetwork",
@@ -22,6 +24,8 @@ __all__ = [
     "TrainResult",
     "check_split",
     "evaluate",
+    "promote",
+    "roll_back",
     "split",
     "train",
 ]

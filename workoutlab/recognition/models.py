@@ -13,6 +13,7 @@ import numpy.typing as npt
 from workoutlab.errors import LabError, NotInLabError
 from workoutlab.lab import Lab
 from workoutlab.learning.networks import Network
+from workoutlab.recognition.comparison import compare_models
 from workoutlab.recognition.personal import Average, PersonalNetwork, Predictor
 from workoutlab.schema import EVERYONE, check_id
 from workoutlab.store import layout, tables
@@ -145,8 +146,33 @@ class Models:
             If there is none.
         """
         facts = self._rows.facts(self._find(user))
-        settings: dict[str, Any] = json.loads(self._rows.settings(facts["settings"]))
+        settings: dict[str, Any] = json.loads(self.settings_text(facts["settings"]))
         return settings
+
+    def settings_text(self, number: int) -> str:
+        """Return the settings of that number in the table's column, as their JSON text."""
+        return self._rows.settings(number)
+
+    def compare(self, other: "Models") -> "pd.DataFrame":
+        """Put these models and others, of another name or snapshot, side by side.
+
+        Scores are called better or worse only where they say the same thing: the same criterion
+        and validation, on as many windows, sets and recordings, cut by the same plan.
+
+        Parameters
+        ----------
+        other
+            ``Models(lab, "trial")`` or ``Models(lab.at(snapshot), name)``, say.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a person, indexed by ``user``. Each of ``kind``, ``score``, ``criterion``,
+            ``classes``, ``windows``, ``sets`` and ``snapshot`` twice, the second time with
+            ``_other`` behind its name; ``better`` (``"this"``, ``"other"``, ``"equal"``, or empty);
+            ``not_comparable``, why that is empty; ``differences`` of their settings, by name.
+        """
+        return compare_models(self, other)
 
     def scores(self, user: str = EVERYONE) -> list[dict[str, Any]]:
         """Return what a search tried for a person, and how each choice did; empty without one.
