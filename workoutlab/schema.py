@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AXES",
+    "COACHED",
     "EVERYONE",
     "FEATURES",
+    "INTENSITY_MODELS",
     "QUANTITIES",
     "RECORDINGS",
+    "SESSIONS",
     "SETS",
+    "SUGGESTIONS",
     "TABLES",
     "UNKNOWN",
     "Column",
@@ -188,6 +192,77 @@ SETS: Final = Table(
 )
 
 TABLES: Final[Mapping[str, Table]] = {table.name: table for table in (RECORDINGS, SETS)}
+
+SESSIONS: Final = Table(
+    "sessions",
+    {
+        "user": Column("str", "", "person"),
+        "session": Column("str", "", "workout"),
+        "start_ns": Column("int64", "ns", "Unix time of the first sample", -(2**63)),
+        "stop_ns": Column("int64", "ns", "Unix time one past the last sample", -(2**63)),
+        "duration_s": Column("float64", "s", "stop less start; recorded time if no clock is known"),
+        "sets": Column("int64", "", "number of sets"),
+        "rated_sets": Column("int64", "", "sets whose intensity is known"),
+        "repetitions": Column("int64", "", "sum over the sets that tell them", -1),
+        "volume_kg": Column("float64", "kg", "sum of repetitions x external weight", np.nan),
+        "intensity": Column("float64", "0..1", "mean over the sets that tell it", np.nan),
+        "simulated": Column("bool", "", "made by the simulator"),
+        "recording": Column("int64", "", "row of its first recording; -1 where there is none"),
+    },
+)
+"""One row a workout, derived from recordings and sets; a lab does not keep it."""
+
+SUGGESTIONS: Final = Table(
+    "suggestions",
+    {
+        "user": Column("str", "", "for whom; empty once erased"),
+        "made_ns": Column("int64", "ns", "Unix time for which it was made: `now`"),
+        "position": Column("int32", "", "1 for the next session, 2 for the one after, and so on"),
+        "intensity": Column("float64", "0..1", "suggested mean intensity of the session's sets"),
+        "rounded": Column("float64", "0..1", "the same to the nearest 0.2"),
+        "raw": Column("float64", "", "as predicted, before it was clipped to 0..1"),
+        "clipped": Column("bool", "", "the prediction lay outside 0..1"),
+        "method": Column("str", "", "'regression', or the fallback: 'mean' or 'last'"),
+        "reason": Column("str", "", "why the fallback was taken; empty for the regression"),
+        "model": Column("int64", "", "row of the model in `intensity_models`", -1),
+        "last_session": Column("str", "", "the latest session that it knows of"),
+        "sessions": Column("int64", "", "sessions of known intensity that it knows of"),
+        "validation_error": Column("float64", "0..1", "RMSE on the person's held rows", np.nan),
+        "last_error": Column("float64", "0..1", "RMSE there of repeating the last value", np.nan),
+        "mean_error": Column("float64", "0..1", "RMSE there of the mean of the lags", np.nan),
+        "simulated": Column("bool", "", "some of these sessions were made by the simulator"),
+        "digest": Column("str", "", "SHA-256 of history, time, settings and code, in hex"),
+        "snapshot": Column("str", "", "the lab's snapshot that was read"),
+        "settings": Column("int64", "", "row of the settings"),
+    },
+)
+
+INTENSITY_MODELS: Final = Table(
+    "intensity_models",
+    {
+        "user": Column("str", "", "whose; empty once erased"),
+        "made_ns": Column("int64", "ns", "Unix time for which it was made: `now`"),
+        "position": Column("int32", "", "which session it predicts: 1 for the next one"),
+        "coefficients": Column("str", "", "of the z-scores of past sessions, latest first; JSON"),
+        "intercept": Column("float64", "", "in z-scores; 0 where it was chosen to have none"),
+        "penalty": Column("float64", "", "of the sum of squared coefficients, as chosen"),
+        "with_intercept": Column("bool", "", "as chosen"),
+        "mean": Column("float64", "0..1", "of the z-score: over the sessions of training rows"),
+        "sd": Column("float64", "0..1", "of the z-score; 1 where these do not differ"),
+        "rows": Column("int64", "", "rows that the coefficients were fitted on"),
+        "training_rows": Column("int64", "", "rows that the choices were fitted on"),
+        "held_rows": Column("int64", "", "later rows that the choice was made by"),
+        "validation_error": Column("float64", "0..1", "RMSE of the choice on the held rows"),
+        "scores": Column("str", "", "penalty, intercept and RMSE of each choice; JSON"),
+        "simulated": Column("bool", "", "some of the sessions were made by the simulator"),
+        "digest": Column("str", "", "of the suggestion that it was made for"),
+        "snapshot": Column("str", "", "the lab's snapshot that was read"),
+        "settings": Column("int64", "", "row of the settings"),
+    },
+)
+
+COACHED: Final[Mapping[str, Table]] = {t.name: t for t in (SUGGESTIONS, INTENSITY_MODELS)}
+"""What a lab holds once the coach has put something there, in its group ``coach``."""
 
 FEATURES: Final[Mapping[str, Variable]] = {
     "features": Variable(("window", "feature"), "float32", "", "unit of each in `unit`"),

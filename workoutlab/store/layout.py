@@ -10,7 +10,8 @@
     │   ├── angular_velocity
     │   └── time
     ├── models/<name>/      tables, and the ragged arrays of weights that they point into
-    └── features/<name>/     tables, and the ragged array of numbers that they point into
+    ├── features/<name>/     tables, and the ragged array of numbers that they point into
+    └── coach/              tables of suggestions, of the models behind them, and of settings
 
 Chunk size and codec of the samples were chosen by ``python -m tests.benchmarks.codecs --full``, on
 steps of 1/256 g, on noise and on real recordings of 60,000 samples. Time of two cores for a
@@ -46,6 +47,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 from workoutlab.errors import DamagedLabError, LabError
 
 __all__ = [
+    "COACH",
     "FEATURES",
     "MODELS",
     "ROWS_PER_CHUNK",
@@ -61,6 +63,7 @@ __all__ = [
 SAMPLES: Final = "samples"
 MODELS: Final = "models"
 FEATURES: Final = "features"
+COACH: Final = "coach"
 
 SAMPLES_PER_CHUNK: Final = 65_536
 ROWS_PER_CHUNK: Final = 4_096

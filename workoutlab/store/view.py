@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from workoutlab.errors import DamagedLabError, InputError, NotInLabError
 from workoutlab.recording import Recording
-from workoutlab.schema import TABLES
-from workoutlab.store import export, summary, tables, verification
+from workoutlab.schema import COACHED, TABLES
+from workoutlab.store import export, layout, summary, tables, verification
 from workoutlab.store.address import Address
+from workoutlab.store.arrays import find_group
 from workoutlab.store.lookup import read_recording, read_samples
 from workoutlab.store.opening import connect
 from workoutlab.store.problems import VerifyResult
@@ -79,7 +80,9 @@ class View:
         Parameters
         ----------
         name
-            ``"recordings"`` or ``"sets"``; :data:`workoutlab.schema.TABLES` describes both.
+            ``"recordings"`` or ``"sets"``, which :data:`workoutlab.schema.TABLES` describes;
+            ``"suggestions"`` or ``"intensity_models"``, once somebody was coached, which
+            :data:`workoutlab.schema.COACHED` describes.
         columns
             Which columns; no other is read. All by default.
 
@@ -93,10 +96,20 @@ class View:
         NotInLabError
             If there is no such table or column.
         """
-        if name not in TABLES:
-            raise NotInLabError(f"there is no table {name!r}; there are {', '.join(TABLES)}")
+        if name not in TABLES and name not in COACHED:
+            known = ", ".join((*TABLES, *COACHED))
+            raise NotInLabError(f"there is no table {name!r}; there are {known}")
         with self._looking():
-            return tables.read(self.root(), TABLES[name], columns)
+            if name in TABLES:
+                return tables.read(self.root(), TABLES[name], columns)
+            home = find_group(self.root(), layout.COACH)
+            if home is None:
+                raise NotInLabError(
+                    f"the lab at {self.url} has no {name} at {self.snapshot}: "
+                    "workoutlab.coach.suggest_intensity makes them, Lab.refresh shows what others "
+                    "made"
+                )
+            return tables.read(home, COACHED[name], columns)
 
     def recording(self, row: int) -> Recording:
         """Read a recording and its sets, as it was appended.

@@ -1,0 +1,236 @@
+"""Sessions out of a lab: what each workout of each person amounted to.
+
+Tables are read block by block, each in a task of its own, and what a task returns is one row a
+recording of the people who were asked for.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import zarr
+
+from workoutlab.cluster import check_reachable, run_tasks
+from workoutlab.errors import SchemaError
+from workoutlab.lab import Lab
+from workoutlab.schema import RECORDINGS, SESSIONS, SETS, UNKNOWN
+from workoutlab.store import layout, tables
+from workoutlab.store.arrays import open_array
+
+__all__ = ["check_sessions", "find_recent", "make_frame", "sessions"]
+
+_BLOCK: Final = 16 * layout.ROWS_PER_CHUNK
+"""Recordings that a task looks at, and their sets: some hundred thousand."""
+_FACTS: Final = ("user", "session", "device", "start_ns", "duration_s", "simulated")
+_SUMS: Final = ("sets", "rated_sets", "intensities", "counted", "repetitions", "weighed", "volume")
+_NOBODY: Final = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A block of a lab's recordings, and whose of them are wanted."""
+
+    lab: Lab
+    start: int
+    stop: int
+    users: frozenset[str] | None = None
+    since_ns: int = _NOBODY
+
+
+def sessions(lab: Lab, users: Collection[str] | None = None) -> pd.DataFrame:
+    """Derive sessions from a lab's recordings and sets, on the active Dask client if there is one.
+
+    Where several devices recorded one session they recorded the same sets, so that only the device
+    with the most rated sets (then the most sets) is counted. Intensity is the mean over the sets
+    that tell it; a session without any has none (NaN): it is reported, never guessed. Recordings
+    that do not tell whose they are, or of which session, belong to no session and are left out.
+
+    Parameters
+    ----------
+    lab
+        The lab.
+    users
+        Whose sessions; everybody's by default, which then all are in memory.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a session, sorted by user, start and session; columns and units as in
+        :data:`workoutlab.schema.SESSIONS`. Unknown values are NaN or NA.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from workoutlab import LabelledSet, Recording
+    >>> lab = Lab("memory://sessions-example")
+    >>> curls = [
+    ...     LabelledSet(
+    ...         start=0, stop=40, exercise="curl", repetitions=10, weight_kg=20, intensity=0.4
+    ...     ),
+    ...     LabelledSet(start=50, stop=90, exercise="curl", repetitions=8, intensity=0.6),
+    ... ]
+    >>> still = np.tile(np.float32([0, 0, 1]), (100, 1))
+    >>> _ = lab.append(
+    ...     Recording(user="ann", session="1", acceleration=still, rate_hz=50, sets=curls)
+    ... )
+    >>> sessions(lab)[["user", "sets", "repetitions", "volume_kg", "intensity"]]
+      user  sets  repetitions  volume_kg  intensity
+    0  ann     2           18      200.0        0.5
+    """
+    check_reachable(lab.url)
+    wanted = None if users is None else frozenset(users)
+    parts = _gather(_read_part, _parts(lab, users=wanted))
+    recordings = pd.concat(parts, ignore_index=True) if parts else _read_part(_Part(lab, 0, 0))
+    return _join(recordings)
+
+
+def find_recent(lab: Lab, since_ns: int) -> list[str]:
+    """Return, sorted, who has a recording that starts or ends at `since_ns` (Unix) or later."""
+    check_reachable(lab.url)
+    found = _gather(_find_recent, _parts(lab, since_ns=since_ns))
+    return sorted(frozenset[str]().union(*found))
+
+
+def _parts(lab: Lab, **wanted: Any) -> Iterator[_Part]:
+    length = tables.length(lab.root(), RECORDINGS)
+    for start in range(0, length, _BLOCK):
+        yield _Part(lab, start, min(start + _BLOCK, length), **wanted)
+
+
+def _gather(task: Any, parts: Iterator[_Part]) -> list[Any]:
+    """Run a task on each part and return what comes of them in order; an error ends it."""
+    results: dict[int, Any] = {}
+    for position, result in run_tasks(task, parts):
+        if isinstance(result, Exception):
+            raise result
+        results[position] = result
+    return [results[position] for position in sorted(results)]
+
+
+def _find_recent(part: _Part) -> frozenset[str]:
+    columns = ["user", "start_ns", "duration_s"]
+    frame = tables.read(part.lab.root(), RECORDINGS, columns, start=part.start, stop=part.stop)
+    frame = frame[frame["start_ns"].notna()]
+    recent = _stops(frame) >= part.since_ns
+    return frozenset(frame["user"][recent]) - {UNKNOWN}
+
+
+def _stops(frame: pd.DataFrame) -> "pd.Series[int]":
+    """When recordings whose start is known ended, Unix time in ns."""
+    lasted = (frame["duration_s"].fillna(0.0) * 1e9).round().astype("int64")
+    return frame["start_ns"].astype("int64") + lasted
+
+
+def _read_part(part: _Part) -> pd.DataFrame:
+    """Return the recordings of a block that are wanted, with sums over the sets of each."""
+    root = part.lab.root()
+    frame = tables.read(root, RECORDINGS, _FACTS, start=part.start, stop=part.stop)
+    wanted = (frame["user"] != UNKNOWN) & (frame["session"] != UNKNOWN)
+    if part.users is not None:
+        wanted &= frame["user"].isin(part.users)
+    frame = frame[wanted]
+    timed = frame["start_ns"].notna()
+    frame["stop_ns"] = _stops(frame[timed]).astype("Int64").reindex(frame.index)
+    sums = _sum_sets(root, frame.index.to_numpy()) if len(frame) else np.empty((0, len(_SUMS)))
+    frame[list(_SUMS)] = sums
+    return frame.rename_axis("recording").reset_index()
+
+
+def _sum_sets(root: zarr.Group, recordings: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Sum up the sets of `recordings`, which increase; shape (recording, sum)."""
+    first = _first_set(root, int(recordings[0]))
+    last = _first_set(root, int(recordings[-1]) + 1)
+    columns = ["recording", "repetitions", "weight_kg", "intensity"]
+    frame = tables.read(root, SETS, columns, start=first, stop=last)
+    frame = frame[frame["recording"].isin(recordings)]
+    place = np.searchsorted(recordings, frame["recording"].to_numpy(np.int64))
+    intensity, weight = frame["intensity"].to_numpy(), frame["weight_kg"].to_numpy()
+    count = frame["repetitions"].to_numpy(np.float64, na_value=np.nan)
+    each = [np.ones(len(frame)), ~np.isnan(intensity), intensity]
+    each += [~np.isnan(count), count, ~np.isnan(count * weight), count * weight]
+    sums = [np.bincount(place, np.nan_to_num(values), len(recordings)) for values in each]
+    return np.stack(sums, axis=1)
+
+
+def _first_set(root: zarr.Group, recording: int) -> int:
+    """Return the first row of the sets of `recording` or a later one, by bisection over chunks.
+
+    Sets lie in the order of their recordings; an erased one (-1) takes the number of the one
+    before it.
+    """
+    home = tables.open_table(root, SETS.name)
+    rows = int(open_array(home, "recording").shape[0])
+    chunk = layout.ROWS_PER_CHUNK
+
+    def owners(number: int) -> npt.NDArray[np.int64]:
+        values = tables.values(home, "recording", number * chunk, (number + 1) * chunk)
+        return np.maximum.accumulate(values)
+
+    def last_owner(number: int) -> int:
+        while number >= 0:
+            if (owner := int(owners(number)[-1])) >= 0:
+                return owner
+            number -= 1
+        return -1
+
+    low, high = 0, -(-rows // chunk)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if last_owner(middle) >= recording else (middle + 1, high)
+    if low * chunk >= rows:
+        return rows
+    return low * chunk + int(np.searchsorted(owners(low), recording))
+
+
+def _join(recordings: pd.DataFrame) -> pd.DataFrame:
+    """Make sessions of recordings."""
+    sums = {name: (name, "sum") for name in (*_SUMS, "duration_s")}
+    keys = ["user", "session"]
+    devices = recordings.groupby([*keys, "device"], as_index=False, sort=False).agg(**sums)
+    devices = devices.sort_values(["rated_sets", "sets"], ascending=False, kind="stable")
+    chosen = devices.drop_duplicates(keys).set_index(keys)
+    times = recordings.groupby(keys, sort=False).agg(
+        start_ns=("start_ns", "min"),
+        stop_ns=("stop_ns", "max"),
+        simulated=("simulated", "any"),
+        recording=("recording", "min"),
+    )
+    joined = times.join(chosen).reset_index()
+    known = joined["start_ns"].notna()
+    span_s = (joined["stop_ns"] - joined["start_ns"]).astype("Float64") / 1e9
+    joined["duration_s"] = span_s.where(known, joined["duration_s"]).astype("float64")
+    with np.errstate(invalid="ignore"):
+        joined["intensity"] = joined["intensities"] / joined["rated_sets"].replace(0, np.nan)
+    joined["repetitions"] = joined["repetitions"].where(joined["counted"] > 0)
+    joined["volume_kg"] = joined["volume"].where(joined["weighed"] > 0)
+    return make_frame(joined)
+
+
+def make_frame(columns: pd.DataFrame) -> pd.DataFrame:
+    """Return sessions in the declared columns, types and order."""
+    types = {
+        name: "Int64" if column.dtype == "int64" and column.unknown is not None else column.dtype
+        for name, column in SESSIONS.columns.items()
+    }
+    frame = columns[list(types)].astype(types)
+    return frame.sort_values(["user", "start_ns", "session"], ignore_index=True)
+
+
+def check_sessions(frame: pd.DataFrame, names: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return `frame` if it has the columns of sessions.
+
+    Raises
+    ------
+    SchemaError
+        Naming those that are missing.
+    """
+    missing = [name for name in names or SESSIONS.columns if name not in frame]
+    if missing:
+        raise SchemaError(
+            f"sessions: expected the columns {', '.join(SESSIONS.columns)}, missing: "
+            f"{', '.join(missing)}; workoutlab.coach.sessions(lab) makes such a table"
+        )
+    return frame
