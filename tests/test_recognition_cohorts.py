@@ -215,14 +215,14 @@ def test_train__fails_the_people_whose_data_are_bad_and_nobody_else(lab):
 
 
 def test_train__fails_a_person_whose_recording_cannot_be_read_and_nobody_else(lab, monkeypatch):
-    read = cohorts.make_member
+    read = cohorts.read_material
 
     def fail_for_bob(plan, person, recipe):
         if person.user == "bob":
             raise LabError("samples of recording 1 cannot be read")
         return read(plan, person, recipe)
 
-    monkeypatch.setattr(cohorts, "make_member", fail_for_bob)
+    monkeypatch.setattr(cohorts, "read_material", fail_for_bob)
     result = train(plan(lab), RECIPE, cohort=3)
     assert result.trained == ("ann", "cem")
     assert result.failed == {"bob": "samples of recording 1 cannot be read"}
@@ -233,12 +233,12 @@ def test_train__fails_a_person_whose_recording_cannot_be_read_and_nobody_else(la
 def test_train__fails_a_person_whose_inputs_break_the_users_own_code_and_nobody_else(
     lab, monkeypatch
 ):
-    read = cohorts.make_member
+    read = cohorts.read_material
 
     def break_for_cem(plan, person, recipe):
         return 1 / 0 if person.user == "cem" else read(plan, person, recipe)
 
-    monkeypatch.setattr(cohorts, "make_member", break_for_cem)
+    monkeypatch.setattr(cohorts, "read_material", break_for_cem)
     result = train(plan(lab), RECIPE, cohort=3)
     assert result.trained == ("ann", "bob")
     assert result.failed == {"cem": "ZeroDivisionError: division by zero"}
@@ -264,7 +264,11 @@ def test_train__brings_nobody_back_who_was_erased_meanwhile(lab, monkeypatch):
     [
         (("lab", RECIPE), {}, "expected the plan of windows"),
         (("plan", "network"), {}, "expected a Recipe, got 'network'"),
-        (("plan", RECIPE), {"progres": False}, "cohort, engine, progress, got progres"),
+        (
+            ("plan", RECIPE),
+            {"progres": False},
+            "cohort, criterion, engine, folds, progress, share, got progres",
+        ),
         (("plan", RECIPE), {"cohort": 2.5}, "cohort: expected a whole number, got 2.5"),
     ],
 )
@@ -288,7 +292,7 @@ def test_train_cohort__repeats_nothing_that_came_since_the_run_began(lab, monkey
     people = find_people(plan(lab), RECIPE)
     task = cohorts.Cohort(plan(lab), people, RECIPE, "exercise", "auto", seen=0)
     assert cohorts.train_cohort(task) == {}
-    monkeypatch.setattr(cohorts, "make_member", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(cohorts, "read_material", lambda *_: pytest.fail("trained again"))
     assert cohorts.train_cohort(task) == {}
     assert len(Models(lab.refresh()).table) == 3
 

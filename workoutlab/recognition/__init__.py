@@ -1,12 +1,15 @@
 """Personal networks: splits, training, evaluation and what models know."""
 
 from workoutlab.learning import MLP
+from workoutlab.recognition.augmentation import Augmentation
+from workoutlab.recognition.choices import Choices
 from workoutlab.recognition.evaluation import evaluate
 from workoutlab.recognition.models import Models, PersonalNetwork
 from workoutlab.recognition.people import EVERYONE
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.recognition.results import Evaluation
 from workoutlab.recognition.scoring import Baseline
+from workoutlab.recognition.search import Between, Grid, Halving, Random
 from workoutlab.recognition.splits import Protocol, check_split, split
 from workoutlab.recognition.training import TrainResult, train
 from workoutlab.recognition.versions import ChangeResult, promote, roll_back
@@ -14,12 +17,18 @@ from workoutlab.recognition.versions import ChangeResult, promote, roll_back
 __all__ = [
     "EVERYONE",
     "MLP",
+    "Augmentation",
     "Baseline",
+    "Between",
     "ChangeResult",
+    "Choices",
     "Evaluation",
+    "Grid",
+    "Halving",
     "Models",
     "PersonalNetwork",
     "Protocol",
+    "Random",
     "Recipe",
     "TrainResult",
     "check_split",

@@ -3,7 +3,7 @@
 import copy
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -11,19 +11,15 @@ import numpy as np
 import zarr
 
 from workoutlab import __version__
-from workoutlab.errors import WorkoutlabError
+from workoutlab.errors import TrainingError, WorkoutlabError
 from workoutlab.learning.engines import Engine, Trained, train_members
-from workoutlab.learning.members import Member
 from workoutlab.learning.networks import count_weights
+from workoutlab.recognition.material import Material, read_material
 from workoutlab.recognition.models import append_networks, read_digests
-from workoutlab.recognition.people import (
-    Person,
-    describe_plan,
-    list_classes,
-    make_member,
-    select_people,
-)
+from workoutlab.recognition.people import Person, describe_plan, list_classes, select_people
 from workoutlab.recognition.recipe import Recipe
+from workoutlab.recognition.results import plain
+from workoutlab.recognition.selection import Choosing, Selection, choose_settings
 from workoutlab.schema import RECORDINGS
 from workoutlab.signals import Windows
 from workoutlab.signals.inputs import name_inputs
@@ -58,6 +54,8 @@ class Cohort:
         By which engine.
     seen
         Rows of networks that were looked at before; what came since is looked at by the task.
+    selection
+        How settings are chosen for each; None where the recipe's own are taken.
     """
 
     windows: Windows
@@ -66,6 +64,7 @@ class Cohort:
     name: str
     engine: str | Engine
     seen: int
+    selection: Selection | None = None
 
     def part(self, people: Sequence[Person]) -> "Cohort":
         """Return the cohort of some of these people."""
@@ -88,13 +87,17 @@ def group_people(everyone: Cohort, threads: int, most: int | None = None) -> lis
     """
     lengths = everyone.windows.distinct["length"].astype(np.int64)
     inputs = len(name_inputs(everyone.recipe.inputs, lengths)[0])
-    room = _MOST_BYTES // (4 * inputs)
+    augment = everyone.recipe.augment
+    copies = 1 + (augment.copies if augment else 0)
+    room = _MOST_BYTES // (4 * inputs * copies)
     if most is None:
         most = _MOST_PEOPLE
         weights = count_weights(everyone.recipe.network.shapes(inputs, classes=2))
         total = sum(person.windows for person in everyone.people)
         fair = -(-total // (threads * _COHORTS_PER_THREAD))
-        room = min(room, max(fair, round(_LEAST_WORK / (everyone.recipe.epochs * weights))))
+        trainings = copies * (1 + (everyone.selection.work if everyone.selection else 0))
+        work = everyone.recipe.epochs * weights * trainings
+        room = min(room, max(fair, round(_LEAST_WORK / work)))
     return _fill(everyone.people, most, room)
 
 
@@ -131,12 +134,11 @@ def train_cohort(cohort: Cohort) -> dict[str, str]:
     known, seen = read_digests(lab.root(), cohort.name, cohort.seen)
     missing = [person for person in cohort.people if known.get(person.user) != person.digest]
     failed: dict[str, str] = {}
-    members = dict(_read(cohort, missing, failed))
-    outcomes = train_members(list(members.values()), cohort.engine)
-    trained: list[tuple[Person, Trained]] = []
-    for person, outcome in zip(members, outcomes, strict=True):
+    read = dict(_read(cohort, missing, failed))
+    trained = []
+    for person, choosing, outcome in _train(cohort, read):
         if isinstance(outcome, Trained):
-            trained.append((person, outcome))
+            trained.append(_Result(person, outcome, choosing))
         else:
             failed[person.user] = str(outcome).removeprefix(f"{person.user}: ")
     if trained:
@@ -150,37 +152,64 @@ def train_cohort(cohort: Cohort) -> dict[str, str]:
 
 def _read(
     cohort: Cohort, people: Sequence[Person], failed: dict[str, str]
-) -> Iterator[tuple[Person, Member]]:
+) -> Iterator[tuple[Person, Material]]:
     for person in people:
         try:
-            yield person, make_member(cohort.windows, person, cohort.recipe)
+            yield person, read_material(cohort.windows, person, cohort.recipe)
         except WorkoutlabError as error:
             failed[person.user] = str(error)
         except Exception as error:  # inputs may be the user's own code: one person's, not all's
             failed[person.user] = f"{type(error).__name__}: {error}"
 
 
-def _store(
-    root: zarr.Group, cohort: Cohort, trained: Sequence[tuple[Person, Trained]], seen: int
-) -> list[str]:
+def _train(
+    cohort: Cohort, read: Mapping[Person, Material]
+) -> Iterator[tuple[Person, Choosing | None, Trained | TrainingError]]:
+    """Choose settings for each person where that is asked for, and train on all their sets."""
+    materials = list(read.values())
+    chosen: list[Choosing | None] = [None] * len(materials)
+    recipes = [cohort.recipe] * len(materials)
+    if cohort.selection is not None:
+        runs = choose_settings(materials, cohort.recipe, cohort.selection, cohort.engine)
+        recipes = [run.recipe(cohort.recipe) for run in runs]
+        chosen = [*runs]
+    members = [
+        material.make_member(recipe, material.among)
+        for material, recipe in zip(materials, recipes, strict=True)
+    ]
+    return zip(read, chosen, train_members(members, cohort.engine), strict=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _Result:
+    """A network that is to be stored, and how its settings were chosen."""
+
+    person: Person
+    trained: Trained
+    choosing: Choosing | None
+
+
+def _store(root: zarr.Group, cohort: Cohort, trained: Sequence[_Result], seen: int) -> list[str]:
     """Append the networks to the newest root, and return the users who are no longer in it."""
     known, _ = read_digests(root, cohort.name, seen)  # another run may have been faster
-    erased = _find_erased(root, cohort.windows, [person for person, _ in trained])
+    erased = _find_erased(root, cohort.windows, [each.person for each in trained])
     new = [
-        (person, outcome)
-        for person, outcome in trained
-        if known.get(person.user) != person.digest and person.user not in erased
+        each
+        for each in trained
+        if known.get(each.person.user) != each.person.digest and each.person.user not in erased
     ]
     if not new:
         return erased
     settings = {
         "recipe": cohort.recipe.settings(),
         "windows": describe_plan(cohort.windows),
+        **({} if cohort.selection is None else cohort.selection.settings()),
         "engine": cohort.engine if isinstance(cohort.engine, str) else repr(cohort.engine),
         "version": __version__,
     }
-    rows = [_make_row(cohort.windows, person, outcome) for person, outcome in new]
-    append_networks(root, cohort.name, rows, [each.network.pack() for _, each in new], settings)
+    rows = [_make_row(cohort, each) for each in new]
+    pieces = [each.trained.network.pack() for each in new]
+    append_networks(root, cohort.name, rows, pieces, settings)
     return erased
 
 
@@ -194,17 +223,35 @@ def _find_erased(root: zarr.Group, windows: Windows, people: Sequence[Person]) -
     return [person.user for person in people if np.isin(rows[person.segments], gone).any()]
 
 
-def _make_row(windows: Windows, person: Person, trained: Trained) -> dict[str, Any]:
+def _make_row(cohort: Cohort, result: _Result) -> dict[str, Any]:
+    windows, person, network = cohort.windows, result.person, result.trained.network
     segments = windows.segments.iloc[person.segments]
     return {
         "user": person.user,
         "digest": person.digest,
         "classes": json.dumps(list_classes(segments)),
-        "layers": json.dumps(trained.network.describe()),
-        "windows": trained.windows,
+        "layers": json.dumps(network.describe()),
+        "windows": person.windows,
         "sets": len(segments),
         "recordings": segments["recording"].nunique(),
         "simulated": bool(segments["simulated"].any()),
         "snapshot": windows.lab.snapshot,
         "trained_ns": time.time_ns(),
+        "history": _dump(result.trained.history),
+        **_tell_choice(cohort, result.choosing),
     }
+
+
+def _tell_choice(cohort: Cohort, choosing: Choosing | None) -> dict[str, Any]:
+    """Return the columns that tell how settings were chosen; none where they were not."""
+    if choosing is None or cohort.selection is None:
+        return {}
+    told = choosing.describe(cohort.recipe, cohort.selection.validation)
+    for name in ("chosen", "scores"):
+        told[name] = _dump(told[name])
+    return {**told, "reason": choosing.reason}
+
+
+def _dump(value: object) -> str:
+    """Return JSON text; numbers that it has no literal for become null."""
+    return json.dumps(plain(value), allow_nan=False)

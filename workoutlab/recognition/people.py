@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,12 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from workoutlab.errors import InputError, TrainingError
-from workoutlab.learning.members import Member
-from workoutlab.learning.randomness import make_key
+from workoutlab.errors import InputError
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.schema import EVERYONE
-from workoutlab.signals import Windows, compute
+from workoutlab.signals import Windows
 from workoutlab.signals.code import DECISIVE, digest_modules
 
 __all__ = [
@@ -24,19 +22,24 @@ __all__ = [
     "describe_plan",
     "find_people",
     "list_classes",
-    "make_member",
     "select_people",
 ]
 
 _DECISIVE: Final = (
     *DECISIVE,
     "learning/randomness.py",
-    "learning/scaling.py",
     "learning/architectures.py",
-    "learning/weights.py",
     "learning/networks.py",
+    "learning/scaling.py",
+    "learning/weights.py",
     "learning/members.py",
+    "recognition/augmentation.py",
+    "recognition/material.py",
     "recognition/people.py",
+    "recognition/search.py",
+    "recognition/selection.py",
+    "recognition/units.py",
+    "recognition/validation.py",
     "learning/firstlayer.py",
     "learning/separate.py",
     "learning/stacked.py",
@@ -75,7 +78,12 @@ class Person:
     digest: str
 
 
-def find_people(windows: Windows, recipe: Recipe, per: str = "user") -> list[Person]:
+def find_people(
+    windows: Windows,
+    recipe: Recipe,
+    per: str = "user",
+    how: Mapping[str, object] | None = None,
+) -> list[Person]:
     """List the networks that a plan trains, sorted by user.
 
     Parameters
@@ -87,6 +95,8 @@ def find_people(windows: Windows, recipe: Recipe, per: str = "user") -> list[Per
         How networks are trained.
     per
         ``"user"``: one network a person. ``"all"``: one for all of them.
+    how
+        What else decides a network: how settings are chosen; as JSON takes it.
 
     Raises
     ------
@@ -105,6 +115,8 @@ def find_people(windows: Windows, recipe: Recipe, per: str = "user") -> list[Per
     facts = [segments[name].tolist() for name in _FACTS]
     prepared = json.dumps(windows.preparation.settings(), sort_keys=True)
     common = [_code_digest(), recipe.digest(), prepared]
+    if how is not None:
+        common.append(json.dumps(how, sort_keys=True))
     people = []
     for user, chosen in _by_user(users):
         kept = chosen[teaches[chosen]]
@@ -141,33 +153,6 @@ def describe_plan(windows: Windows) -> dict[str, object]:
 
 def _code_digest() -> str:
     return digest_modules(_DECISIVE)
-
-
-def make_member(windows: Windows, person: Person, recipe: Recipe) -> Member:
-    """Read a person's recordings and compute the inputs of their windows.
-
-    Raises
-    ------
-    TrainingError
-        If there are no windows.
-    DamagedLabError
-        If a recording cannot be read.
-    """
-    if not person.windows:
-        raise TrainingError(
-            "no labelled set is long enough for a window: shorten the windows or record longer"
-        )
-    part = windows.select(person.segments)
-    classes = list_classes(part.segments)
-    labels = np.searchsorted(classes, part.segments["exercise"].to_numpy(dtype=str))
-    return Member(
-        key=person.user,
-        inputs=compute(part, recipe.inputs),
-        targets=np.repeat(labels, part.segments["count"]),
-        classes=len(classes),
-        seed=make_key(recipe.seed, person.user)[0],
-        training=recipe.training,
-    )
 
 
 def list_classes(segments: pd.DataFrame) -> list[str]:

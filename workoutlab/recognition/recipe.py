@@ -4,8 +4,10 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
+from workoutlab.errors import InputError
 from workoutlab.learning.networks import MLP, Architecture
 from workoutlab.learning.training import Settings, Training, check_network
+from workoutlab.recognition.augmentation import Augmentation
 from workoutlab.signals import Inputs, RawWindows
 from workoutlab.signals.inputs import check_inputs
 
@@ -24,6 +26,8 @@ class Recipe(Settings):
         What a window becomes, ``RawWindows()`` or ``Statistics()`` say.
     network
         The network, ``MLP(250, 50)`` or ``ConvNet()`` say.
+    augment
+        Changed copies of training windows, ``Augmentation(rotation_deg=30)`` say; none by default.
     **settings
         As of :class:`~workoutlab.learning.training.Training`, by name. By default all inputs but
         raw windows are standardised: these are of one unit already, and were recognised worse
@@ -46,9 +50,12 @@ class Recipe(Settings):
 
     inputs: Inputs = field(kw_only=False)
     network: Architecture = field(default_factory=lambda: MLP(250, 50), kw_only=False)
+    augment: Augmentation | None = None
 
     def __post_init__(self) -> None:
         check_inputs(self.inputs)
+        if not isinstance(self.augment, Augmentation | None):
+            raise InputError(f"augment: expected an Augmentation, got {self.augment!r}")
         check_network(self.network)
         self.check()
         if self.scaling is None:
@@ -63,7 +70,8 @@ class Recipe(Settings):
 
     def settings(self) -> dict[str, object]:
         """Return all settings, as JSON takes them."""
-        return {"inputs": self.inputs.settings(), **self.training.settings()}
+        augment = None if self.augment is None else self.augment.settings()
+        return {"inputs": self.inputs.settings(), "augment": augment, **self.training.settings()}
 
     def digest(self) -> str:
         """Return the SHA-256 of the settings, in hex."""

@@ -3,15 +3,19 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import TypedDict, Unpack
 
 from workoutlab.cluster import active_client, check_reachable, progress, run_tasks
 from workoutlab.errors import InputError
 from workoutlab.learning.engines import Engine, choose_engine
+from workoutlab.recognition.choices import Choices, read_choices
 from workoutlab.recognition.cohorts import Cohort, group_people, train_cohort
 from workoutlab.recognition.models import read_digests
 from workoutlab.recognition.people import Person, find_people
 from workoutlab.recognition.recipe import Recipe
+from workoutlab.recognition.search import Policy
+from workoutlab.recognition.selection import make_selection
 from workoutlab.schema import check_id, check_number
 from workoutlab.signals import Windows
 
@@ -34,6 +38,8 @@ class TrainResult:
         People without a new network, and why.
     snapshot
         The lab's snapshot that holds the networks.
+    choices
+        What a search chose for those who have a network; None without one.
     """
 
     name: str
@@ -41,6 +47,7 @@ class TrainResult:
     unchanged: tuple[str, ...]
     failed: dict[str, str]
     snapshot: str
+    choices: Choices | None = None
 
     @property
     def ok(self) -> bool:
@@ -55,6 +62,7 @@ class TrainResult:
             "unchanged": list(self.unchanged),
             "failed": dict(self.failed),
             "snapshot": self.snapshot,
+            "choices": None if self.choices is None else self.choices.as_dict(),
         }
 
     def __str__(self) -> str:
@@ -63,7 +71,15 @@ class TrainResult:
             f"models {self.name!r}: {len(self.trained)} of {people} people trained, "
             f"{len(self.unchanged)} unchanged, {len(self.failed)} failed"
         ]
+        if self.choices is not None:
+            lines += str(self.choices).splitlines()
         return "\n".join([*lines, *(f"  {user}: {why}" for user, why in self.failed.items())])
+
+    def _repr_html_(self) -> str:
+        first, *further = str(self).splitlines()
+        table = "" if self.choices is None else self.choices.to_html()
+        told = further[len(str(self.choices).splitlines()) if self.choices else 0 :]
+        return f"<p>{escape(first)}</p>{table}" + "".join(f"<p>{escape(line)}</p>" for line in told)
 
 
 class Running(TypedDict, total=False):
@@ -74,13 +90,22 @@ class Running(TypedDict, total=False):
     progress: bool
 
 
+class Options(Running, total=False):
+    """How choices are compared, and how a training run is carried out."""
+
+    folds: int
+    share: float | None
+    criterion: str
+
+
 def train(
     windows: Windows,
     recipe: Recipe,
     *,
     per: str = "user",
     name: str = "exercise",
-    **running: Unpack[Running],
+    search: Policy | None = None,
+    **options: Unpack[Options],
 ) -> TrainResult:
     """Train a network for each person, on the active Dask client if there is one.
 
@@ -99,7 +124,17 @@ def train(
         ``"user"``: one network a person. ``"all"``: one for all of them.
     name
         Name of the models; one lab may hold several.
-    **running
+    search
+        Settings to choose from for each network by itself: a
+        :class:`~workoutlab.recognition.search.Grid`, ``Random`` or ``Halving``. What is best on
+        validation sets is trained again on all sets. Who has no exercise of two sets gets the
+        recipe's own settings; the table of models tells why.
+    **options
+        ``folds``: in how many parts a person's sets are dealt for a search, 3 by default; or
+        ``share``: this share of each exercise's sets is held out once instead. ``criterion``:
+        ``"error"``, ``"loss"`` or ``"muvr"``, see
+        :class:`~workoutlab.recognition.validation.Validation`.
+
         ``engine``: ``"stacked"``, ``"separate"`` or ``"auto"``, which is the former on a GPU.
         ``cohort``: how many people a task trains; by default few enough that every worker has
         many tasks. ``progress``: whether to show how many people are done, on a terminal.
@@ -140,16 +175,18 @@ def train(
     ('curl', 'rest')
     """
     check_id(name, "name of the models")
-    _check_arguments(windows, recipe, running)
-    engine, most = running.get("engine", "auto"), running.get("cohort")
+    _check_arguments(windows, recipe, options)
+    selection = make_selection(search, recipe, options)
+    engine, most = options.get("engine", "auto"), options.get("cohort")
     lab = windows.home.refresh()
     check_reachable(lab.url)
-    people = find_people(windows, recipe, per)
+    how = None if selection is None else selection.settings()
+    people = find_people(windows, recipe, per, how)
     known, seen = read_digests(lab.root(), name)
     changed = [person for person in people if known.get(person.user) != person.digest]
     unchanged = tuple(person.user for person in people if known.get(person.user) == person.digest)
-    everyone = Cohort(windows, changed, recipe, name, engine, seen)
-    with progress("people", len(people), show=running.get("progress", True)) as report:
+    everyone = Cohort(windows, changed, recipe, name, engine, seen, selection)
+    with progress("people", len(people), show=options.get("progress", True)) as report:
         report(len(unchanged))
         failed: dict[str, str] = {}
         done = len(unchanged)
@@ -159,19 +196,21 @@ def train(
             report(done, len(failed))
     trained = tuple(person.user for person in changed if person.user not in failed)
     failed = dict(sorted(failed.items()))
-    return TrainResult(name, trained, unchanged, failed, lab.refresh().snapshot)
+    snapshot = lab.refresh().snapshot
+    choices = None if selection is None else read_choices(lab.root(), name, [*trained, *unchanged])
+    return TrainResult(name, trained, unchanged, failed, snapshot, choices)
 
 
-def _check_arguments(windows: object, recipe: object, running: Running) -> None:
+def _check_arguments(windows: object, recipe: object, options: Options) -> None:
     if not isinstance(windows, Windows):
         raise InputError(f"windows: expected the plan of windows(lab), got {windows!r}")
     if not isinstance(recipe, Recipe):
         raise InputError(f"recipe: expected a Recipe, got {recipe!r}")
-    if unknown := set(running) - set(Running.__annotations__):
-        known = ", ".join(sorted(Running.__annotations__))
+    if unknown := set(options) - set(Options.__annotations__):
+        known = ", ".join(sorted(Options.__annotations__))
         raise InputError(f"train takes {known}, got {', '.join(sorted(unknown))}")
-    choose_engine(running.get("engine", "auto"))
-    if (most := running.get("cohort")) is not None:
+    choose_engine(options.get("engine", "auto"))
+    if (most := options.get("cohort")) is not None:
         check_number("cohort", most, whole=True, low=1)
 
 
