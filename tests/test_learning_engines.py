@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from workoutlab.errors import InputError, TrainingError
-from workoutlab.learning import separate
+from workoutlab.learning import fused
 from workoutlab.learning.engines import Trained, choose_engine, train_members
 from workoutlab.learning.members import Member, prepare_member
 from workoutlab.learning.networks import MLP
@@ -91,7 +91,7 @@ def _train_by_autograd(member: Member) -> np.ndarray:
 @pytest.fixture(params=["direct", "dual"])
 def first_layer(request, monkeypatch):
     """The form of the first layer that trains member by member."""
-    monkeypatch.setattr(separate, "dual_is_cheaper", lambda **_: request.param == "dual")
+    monkeypatch.setattr(fused, "dual_is_cheaper", lambda **_: request.param == "dual")
 
 
 @pytest.mark.usefixtures("first_layer")

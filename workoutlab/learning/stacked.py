@@ -82,7 +82,9 @@ def _check_supported(cohort: Sequence[Prepared], callbacks: Sequence[Callback]) 
     from workoutlab.learning.separate import is_fused
 
     for member in cohort:
-        if callbacks or not is_fused(member.training) or member.training.batch is None:
+        training = member.training
+        plain = (training.schedule, training.smoothing) == ("constant", 0)
+        if callbacks or not plain or not is_fused(training) or training.batch is None:
             raise InputError(
                 f"{member.key}: no engine trains with these settings yet: {member.training}"
             )

@@ -5,6 +5,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from workoutlab.errors import InputError
 from workoutlab.learning.architectures import MLP, Architecture, check_network
 from workoutlab.learning.scaling import check_scaling
@@ -74,6 +77,24 @@ class Settings:
     def first_rate(self) -> float:
         """The rate that training begins with: `rate`, or the optimizer's own."""
         return _RATES[self.optimizer] if self.rate is None else self.rate
+
+    def list_rates(self, steps: int) -> npt.NDArray[np.float64]:
+        """Return the rate of each step of a training.
+
+        Parameters
+        ----------
+        steps
+            Of all its epochs.
+
+        Examples
+        --------
+        >>> Settings(rate=0.5, schedule="cosine").list_rates(4).round(3).tolist()
+        [0.5, 0.427, 0.25, 0.073]
+        """
+        rates = np.full(steps, self.first_rate, float)
+        if self.schedule == "cosine":
+            rates *= (1 + np.cos(np.pi * np.arange(steps) / steps)) / 2
+        return rates
 
     def list_settings(self) -> dict[str, object]:
         """Return the settings by name, as JSON takes them."""

@@ -41,6 +41,8 @@ _DECISIVE: Final = (
     "recognition/units.py",
     "recognition/validation.py",
     "learning/firstlayer.py",
+    "learning/fused.py",
+    "kernels/perceptron.py",
     "learning/separate.py",
     "learning/stacked.py",
     "learning/training.py",
