@@ -1,8 +1,8 @@
-"""The command line: ``workoutlab demo|ingest|info|features|train|evaluate|verify``."""
+"""The command line: ``workoutlab demo|ingest|info|features|train|evaluate|coach|verify``."""
 
 import typer
 
-from workoutlab.cli import features, labs, models, tour
+from workoutlab.cli import coach, features, labs, models, tour
 
 __all__ = ["app"]
 
@@ -20,6 +20,7 @@ app.command()(labs.info)
 app.command()(features.features)
 app.command()(models.train)
 app.command()(models.evaluate)
+app.add_typer(coach.app, name="coach")
 app.command()(labs.verify)
 
 

@@ -6,19 +6,33 @@
     plans          the same out of plan files
     eligibility    who is due for a suggestion, and a filter of people
     history        intensities in time, z-scores and rows of lags
+    regression     linear regressions for thousands of people at once, and a backtest
+    suggestions    what is suggested, as rows; how they are kept, and explained
+    intensity      all of it in one call, as Dask tasks
 """
 
 from workoutlab.coach.eligibility import eligible, keep_people
 from workoutlab.coach.history import Histories, find_histories
+from workoutlab.coach.intensity import SuggestionResult, suggest_intensity
 from workoutlab.coach.plans import read_plan, sessions_from_plans
+from workoutlab.coach.regression import IntensityRegression, backtest
 from workoutlab.coach.sessions import sessions
+from workoutlab.coach.suggestions import Explanation, Made, explain, suggest
 
 __all__ = [
+    "Explanation",
     "Histories",
+    "IntensityRegression",
+    "Made",
+    "SuggestionResult",
+    "backtest",
     "eligible",
+    "explain",
     "find_histories",
     "keep_people",
     "read_plan",
     "sessions",
     "sessions_from_plans",
+    "suggest",
+    "suggest_intensity",
 ]
