@@ -4,6 +4,7 @@ import json
 import pickle
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,7 +23,22 @@ from workoutlab.cluster import connect
 from workoutlab.errors import InputError, LeakageError, TrainingError
 from workoutlab.ingestion import ingest
 from workoutlab.lab import Lab
-from workoutlab.recognition import MLP, Baseline, Evaluation, Recipe, evaluate
+from workoutlab.learning.engines import train_members
+from workoutlab.learning.members import Member
+from workoutlab.recognition import (
+    MLP,
+    Augmentation,
+    Baseline,
+    Evaluation,
+    Grid,
+    Protocol,
+    Recipe,
+    evaluate,
+    split,
+)
+from workoutlab.recognition.scoring import Job, score
+from workoutlab.recognition.selection import Selection
+from workoutlab.recognition.validation import Validation
 from workoutlab.recording import LabelledSet, Recording
 from workoutlab.signals import RawWindows, Statistics, Windows, windows
 
@@ -470,3 +486,64 @@ def test_evaluate__keeps_what_is_left_of_a_set_on_one_side() -> None:
     split = plan.exclude(pd.DataFrame(pauses, columns=["recording", "start_s", "stop_s"]))
     assert len(split.segments) == 24
     assert all(not trained & tested for trained, tested in _spy(split, seeds=3))
+
+
+def test_evaluate__searches_augments_and_balances_within_the_training_part_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = _plan(*_people(users=["ann"]))
+    recipe = Recipe(Statistics(), MLP(8), epochs=1, augment=Augmentation(copies=1, noise_g=0.1))
+    members: list[Member] = []
+
+    def watch(given: Sequence[Member], *rest: Any) -> Any:
+        members.extend(given)
+        return train_members(given, *rest)
+
+    for place in ("selection", "scoring"):
+        monkeypatch.setattr(f"workoutlab.recognition.{place}.train_members", watch)
+    clock = pd.DataFrame({"start_ns": pd.NA, "stop_ns": pd.NA}, index=range(12), dtype="Int64")
+    selection = Selection(Grid(rate=[0.1, 0.01]), Validation(folds=2))
+    protocol = Protocol("set", seeds=2)
+    job = Job(plan, clock, protocol, recipe, user="ann", selection=selection)
+    parts = split(job.segments, protocol)
+    assert [part.split for part in score(job)] == ["seed 0", "seed 1"]
+    segment = np.tile(plan.locate()[0], 2)
+    assert len(members) == 2 * (2 * 2 + 1)
+    for member in members:
+        part = parts[int(member.key[-1])]
+        learnt = set(segment[member.train])
+        assert learnt <= set(np.flatnonzero(part.train))
+        assert max(member.train) >= len(plan)
+    assert [set(segment[member.train]) for member in members[-2:]] == [
+        set(np.flatnonzero(part.train)) for part in parts
+    ]
+
+
+def test_evaluate__tells_of_the_search_and_of_augmentation() -> None:
+    recipe = Recipe(Statistics(), MLP(8), epochs=2, augment=Augmentation(rotation_deg=10))
+    how = Validation(folds=2, criterion="loss")
+    search = Grid(rate=[1e-6, 0.05])
+    result = evaluate(_plan(*_people()), recipe, per="user", search=search, validation=how)
+    assert "the best of 2 choices by 2 folds by set" in result.title
+    told = result.as_dict()["recipe"]
+    assert told["search"] == search.settings()
+    assert told["validation"]["criterion"] == "loss"
+    assert told["augment"]["rotation_deg"] == 10
+    searched = result.windows.error_percent.mean
+    poor = evaluate(_plan(*_people()), replace(recipe, rate=1e-6), per="user")
+    assert searched < poor.windows.error_percent.mean
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "message"),
+    [
+        (forest, {"search": Grid(rate=[1])}, "give scikit-learn's GridSearchCV"),
+        (forest, {"validation": Validation()}, "of a search, and there is none"),
+        (Recipe(Statistics()), {"search": Grid(rates=[1])}, "no setting 'rates' to choose"),
+    ],
+)
+def test_evaluate__searches_without_meaning_are_errors(
+    recipe: Any, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        evaluate(_plan(*_people()), recipe, **settings)

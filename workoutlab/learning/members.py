@@ -236,8 +236,9 @@ def _check_member(member: Member) -> None:
     if len(member.targets) != windows:
         raise TrainingError(f"{windows} windows, but {len(member.targets)} labels")
     if member.classes < 2:
+        trained = windows if member.train is None else len(member.train)
         raise TrainingError(
-            f"{windows} windows of one exercise; expected two exercises or more to tell apart"
+            f"{trained} windows of one exercise; expected two exercises or more to tell apart"
         )
     if member.targets.min() < 0 or member.targets.max() >= member.classes:
         raise TrainingError(f"expected labels from 0 to {member.classes - 1}")

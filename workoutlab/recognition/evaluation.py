@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,18 @@ from workoutlab.recognition.people import describe_plan
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.recognition.results import Evaluation, NotScored, Source
 from workoutlab.recognition.scoring import Baseline, Job, Score, list_unsplit, score
+from workoutlab.recognition.search import Policy, check_policy
+from workoutlab.recognition.selection import Selection
 from workoutlab.recognition.splits import Mask, Protocol, split, splittable
 from workoutlab.recognition.tally import Tally
 from workoutlab.recognition.units import number_sets
+from workoutlab.recognition.validation import Validation
 from workoutlab.signals import Statistics, Windows
 
 __all__ = ["describe_recipe", "describe_source", "evaluate"]
+
+
+_OF_SEARCHES: Final = ("search", "validation")
 
 
 class SplitSettings(TypedDict, total=False):
@@ -30,6 +36,13 @@ class SplitSettings(TypedDict, total=False):
     folds: int | None
 
 
+class Settings(SplitSettings, total=False):
+    """The settings of the protocol, and how a search chooses within each training part."""
+
+    search: Policy | None
+    validation: Validation
+
+
 def evaluate(
     windows: Windows,
     recipe: Recipe | Baseline | Any,
@@ -38,7 +51,7 @@ def evaluate(
     per: str = "all",
     engine: str | Engine = "auto",
     progress: bool = True,
-    **settings: Unpack[SplitSettings],
+    **settings: Unpack[Settings],
 ) -> Evaluation:
     """Measure how well exercises are recognised on sets that the model never saw.
 
@@ -64,7 +77,10 @@ def evaluate(
         Whether to show progress on standard error, where that is a terminal.
     **settings
         ``seeds`` (5), ``test_share`` (0.2) and ``folds`` of the
-        :class:`~workoutlab.recognition.splits.Protocol`.
+        :class:`~workoutlab.recognition.splits.Protocol`; ``search``, a
+        :class:`~workoutlab.recognition.search.Grid` say, which chooses settings within each
+        training part, never seeing what is tested; and how it compares them, ``validation``, by
+        default :class:`Validation() <workoutlab.recognition.validation.Validation>`.
 
     Returns
     -------
@@ -101,15 +117,20 @@ def evaluate(
     >>> print(found.protocol, "-", found.sets.error_percent, "% of sets wrong")
     one session left out, each once - 0.0 ± 0.0 % of sets wrong
     """
-    rules = Protocol(protocol, **settings)
+    search, validation = settings.get("search"), settings.get("validation")
+    dealing: dict[str, Any] = {**settings}
+    rules = Protocol(
+        protocol, **{name: dealing[name] for name in dealing if name not in _OF_SEARCHES}
+    )
     _check_per(per, rules)
     recipe = recipe if isinstance(recipe, Recipe | Baseline) else Baseline(recipe, Statistics())
+    selection = _make_selection(search, validation, recipe)
     windows = windows.select((windows.segments["exercise"] != "").to_numpy(dtype=bool))
     reasons = _find_unusable(windows, rules)
     chosen = windows.select(~np.logical_or.reduce(list(reasons.values())))
     tally = Tally(rules, per, tuple(sorted(chosen.segments["exercise"].unique())))
     tally.add(-1, _list_unusable(windows, reasons))
-    whole = Job(chosen, _read_clock(chosen), rules, recipe, engine)
+    whole = Job(chosen, _read_clock(chosen), rules, recipe, engine, selection=selection)
     if per == "all":
         tally.add(-1, list_unsplit(whole.segments, rules))
         names = [part.name for part in split(whole.segments, rules)]
@@ -119,7 +140,28 @@ def evaluate(
         _run(_part_people(whole), people, "people", tally, progress)
     if tally.empty:
         raise TrainingError(_explain_nothing(tally))
-    return tally.conclude(describe_recipe(recipe), describe_source(chosen))
+    described = describe_recipe(recipe)
+    if selection is not None:
+        count = len(selection.policy.choices)
+        described["name"] += f", the best of {count} choices by {selection.validation}"
+        described |= selection.settings()
+    return tally.conclude(described, describe_source(chosen))
+
+
+def _make_selection(
+    search: Policy | None, validation: Validation | None, recipe: Recipe | Baseline
+) -> Selection | None:
+    if search is not None and isinstance(recipe, Baseline):
+        raise InputError(
+            "search: it chooses settings of a Recipe; for an estimator give scikit-learn's "
+            "GridSearchCV as the estimator"
+        )
+    if search is None or isinstance(recipe, Baseline):
+        if validation is not None:
+            raise InputError("validation: of a search, and there is none; give search=Grid(...)")
+        return None
+    check_policy(search, recipe)
+    return Selection(search, validation or Validation())
 
 
 def _check_per(per: str, rules: Protocol) -> None:

@@ -16,12 +16,13 @@ import pandas as pd
 
 from workoutlab.errors import InputError, TrainingError
 from workoutlab.learning.engines import Engine, train_members
-from workoutlab.learning.members import Member, balance_rows
+from workoutlab.learning.members import balance_rows
 from workoutlab.learning.randomness import make_key
-from workoutlab.learning.training import Training
+from workoutlab.recognition.material import Material, compute_rows
 from workoutlab.recognition.metrics import Confusion, count_confusion, vote
 from workoutlab.recognition.recipe import Inputs, Recipe
 from workoutlab.recognition.results import NotScored
+from workoutlab.recognition.selection import Selection, choose_settings
 from workoutlab.recognition.splits import Mask, Protocol, Split, list_singles, split
 from workoutlab.recognition.units import number_sets
 from workoutlab.signals import Windows, compute
@@ -79,11 +80,6 @@ class Baseline:
                 f"probabilities are averaged over a set; got {self.estimator!r}"
             )
 
-    @property
-    def training(self) -> Training:
-        """What an estimator shares with networks: how classes are balanced."""
-        return Training(balance=self.balance, seed=self.seed)
-
     def settings(self) -> dict[str, object]:
         """Return all settings, as JSON takes them."""
         return {
@@ -114,6 +110,8 @@ class Job:
         The person whose model it is; empty for a model of all.
     fold
         The one split to do; all of them where empty.
+    selection
+        How settings are chosen within each training part; None where the recipe's own are taken.
     """
 
     windows: Windows
@@ -123,6 +121,7 @@ class Job:
     engine: str | Engine = "auto"
     user: str = ""
     fold: str = ""
+    selection: Selection | None = None
 
     @cached_property
     def segments(self) -> pd.DataFrame:
@@ -165,7 +164,8 @@ class Score:
 def score(job: Job) -> list[Score | NotScored]:
     """Train and score the model of each split.
 
-    Balancing and standardising know the training part alone. A model has outputs for the
+    Balancing, scaling, augmenting, early stopping and the choice of settings know the training part
+    alone. A model has outputs for the
     exercises of its training part only, so an exercise that it never saw is always an error.
 
     Parameters
@@ -182,9 +182,8 @@ def score(job: Job) -> list[Score | NotScored]:
     splits = split(job.segments, job.protocol, only=job.fold)
     if not splits or len(job.classes) < 2:
         return [*unscored]
-    bench = _Bench(job, compute(job.windows, job.recipe.inputs))
-    members = [bench.make_member(part) for part in splits]
-    models = _train(members, job.recipe, job.engine)
+    bench = _Bench(job)
+    models = bench.train(splits)
     return [
         *unscored,
         *(bench.score(part, model) for part, model in zip(splits, models, strict=True)),
@@ -227,26 +226,55 @@ def timed(segments: pd.DataFrame, clock: pd.DataFrame) -> pd.DataFrame:
 class _Bench:
     """Inputs and targets of a job, cut by its splits."""
 
-    def __init__(self, job: Job, inputs: npt.NDArray[np.float32]) -> None:
+    def __init__(self, job: Job) -> None:
         segments = job.windows.segments
-        self.job, self.inputs = job, inputs
+        self.job = job
+        if isinstance(job.recipe, Recipe):
+            self.inputs, self.row_segment = compute_rows(job.windows, job.recipe)
+        else:
+            self.inputs = compute(job.windows, job.recipe.inputs)
+            self.row_segment = np.repeat(np.arange(len(segments)), segments["count"])
         self.labels = np.searchsorted(job.classes, segments["exercise"].to_numpy(dtype=str))
         self.sets = number_sets(segments)
-        self.segment = np.repeat(self.sets, segments["count"])
+        windows = int(segments["count"].sum())
+        self.segment = self.sets[self.row_segment[:windows]]
         self.targets = self.labels[self.segment]
 
-    def make_member(self, split: Split) -> Member:
+    def train(self, splits: Sequence[Split]) -> list[Predict | TrainingError]:
+        """Train the model of each split."""
+        job = self.job
+        materials = [self._gather(part) for part in splits]
+        if isinstance(job.recipe, Baseline):
+            return [_fit_estimator(each, job.recipe) for each in materials]
+        recipes = [job.recipe] * len(materials)
+        if job.selection is not None:
+            runs = choose_settings(materials, job.recipe, job.selection, job.engine)
+            recipes = [run.recipe(job.recipe) for run in runs]
+        members = [
+            each.make_member(recipe, each.among)
+            for each, recipe in zip(materials, recipes, strict=True)
+        ]
+        return [
+            outcome if isinstance(outcome, TrainingError) else outcome.network.predict
+            for outcome in train_members(members, job.engine)
+        ]
+
+    def _gather(self, split: Split) -> Material:
         """Return the training part, its classes numbered without gaps."""
-        part = self._find(split.train)
-        seen, targets = np.unique(self.targets[part], return_inverse=True)
-        key = make_key(self.job.recipe.seed, self.job.user, split.name, split.seed)
-        return Member(
+        seen = np.unique(self.labels[split.train])
+        # What is not among them belongs to the other side, and is never looked at.
+        numbers = np.minimum(np.searchsorted(seen, self.labels), len(seen) - 1)
+        return Material(
             key=self._name(split),
-            inputs=self.inputs[part],
-            targets=targets,
+            purpose=(self.job.user, split.name, split.seed),
+            inputs=self.inputs,
+            targets=numbers[self.row_segment],
+            segment=self.row_segment,
+            windows=len(self.segment),
             classes=len(seen),
-            seed=key[0],
-            training=self.job.recipe.training,
+            segments=self.job.windows.segments,
+            read_clock=lambda: self.job.clock,
+            among=split.train,
         )
 
     def score(self, split: Split, model: Predict | TrainingError) -> Score | NotScored:
@@ -279,31 +307,22 @@ class _Bench:
         return count_confusion(truth, chances.argmax(axis=1), self.job.classes)
 
 
-def _train(
-    members: Sequence[Member], recipe: Recipe | Baseline, engine: str | Engine
-) -> list[Predict | TrainingError]:
-    if isinstance(recipe, Baseline):
-        return [_fit_estimator(member, recipe) for member in members]
-    return [
-        outcome if isinstance(outcome, TrainingError) else outcome.network.predict
-        for outcome in train_members(members, engine)
-    ]
-
-
-def _fit_estimator(member: Member, baseline: Baseline) -> Predict | TrainingError:
+def _fit_estimator(material: Material, baseline: Baseline) -> Predict | TrainingError:
     from sklearn.base import clone
 
-    if member.classes < 2:
-        return TrainingError(f"{member.key}: {len(member.inputs)} windows of one exercise")
+    part = material.find_windows(material.among)
+    if material.classes < 2:
+        return TrainingError(f"{material.key}: {len(part)} windows of one exercise")
     estimator = clone(baseline.estimator)
     if "random_state" in estimator.get_params(deep=False):
-        estimator.set_params(random_state=member.seed % 2**32)
-    rows = balance_rows(member.targets, baseline.balance)
+        (seed, _) = make_key(baseline.seed, *material.purpose)
+        estimator.set_params(random_state=seed % 2**32)
+    rows = part[balance_rows(material.targets[part], baseline.balance)]
     try:
         with _one_at_a_time:
-            estimator.fit(member.inputs[rows], member.targets[rows])
+            estimator.fit(material.inputs[rows], material.targets[rows])
     except ValueError as error:  # scikit-learn's way to refuse data
-        return TrainingError(f"{member.key}: {error}")
+        return TrainingError(f"{material.key}: {error}")
 
     def predict(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.floating]:
         with _one_at_a_time:
