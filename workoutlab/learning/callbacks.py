@@ -3,10 +3,10 @@
 Callbacks see plain records and change nothing, so a network does not depend on who listens.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["Callback", "Record"]
+__all__ = ["Callback", "Listeners", "Record"]
 
 Record = Mapping[str, Any]
 """Plain values by name."""
@@ -46,3 +46,33 @@ class Callback:
 
     def step_ends(self, record: Record) -> None:
         """Hear of a step that ended; as :meth:`step_begins`, and ``loss``, its windows' mean."""
+
+
+class Listeners:
+    """All callbacks of a training, which are told only of what they listen to.
+
+    Parameters
+    ----------
+    callbacks
+        The callbacks.
+    """
+
+    def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
+        self._hooks = {
+            name: [
+                getattr(callback, name)
+                for callback in callbacks
+                if getattr(type(callback), name) is not getattr(Callback, name)
+            ]
+            for name in vars(Callback)
+            if name.endswith(("_begins", "_ends"))
+        }
+
+    def hear(self, hook: str) -> bool:
+        """Return whether anybody listens to a hook."""
+        return bool(self._hooks[hook])
+
+    def tell(self, hook: str, **record: Any) -> None:
+        """Tell all who listen to a hook."""
+        for listen in self._hooks[hook]:
+            listen(record)

@@ -13,7 +13,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-__all__ = ["Key", "draw_bits", "draw_order", "draw_uniform", "drop_units", "make_key", "unit_bits"]
+__all__ = [
+    "Key",
+    "draw_bits",
+    "draw_order",
+    "draw_orders",
+    "draw_uniform",
+    "drop_units",
+    "hash_positions",
+    "make_key",
+    "mask_units",
+    "unit_bits",
+]
 
 Key = tuple[int, int]
 """Two signed 32-bit integers: enough that no two of millions of streams are alike."""
@@ -89,6 +100,65 @@ def draw_order(key: Key, count: int) -> npt.NDArray[np.int64]:
     return np.argsort(draw_bits(key, count), kind="stable").astype(np.int64, copy=False)
 
 
+def hash_positions(keys: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """Return what :func:`draw_bits` draws at some positions, for many keys at once.
+
+    Parameters
+    ----------
+    keys
+        Shape (key, 2), int32.
+    positions
+        Shape (key, position), or (position,) for the same of each key.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (key, position), int32.
+
+    Examples
+    --------
+    >>> key = make_key(1)
+    >>> bits = hash_positions(torch.tensor([key], dtype=torch.int32), torch.arange(3))
+    >>> bits[0].tolist() == draw_bits(key, 3).tolist()
+    True
+    """
+    bits = (positions.to(torch.int32) * _GOLDEN).expand(len(keys), -1).clone()
+    for part in (0, 1):
+        bits ^= keys[:, part, None]
+        _mix(bits)
+    return bits
+
+
+def draw_orders(keys: torch.Tensor, counts: torch.Tensor, longest: int) -> torch.Tensor:
+    """Return what :func:`draw_order` draws, for many keys at once.
+
+    Parameters
+    ----------
+    keys
+        Shape (key, 2), int32.
+    counts
+        Shape (key,), how many numbers each orders.
+    longest
+        The greatest of them.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (key, longest), int64; beyond a count the numbers that are left.
+
+    Examples
+    --------
+    >>> keys = torch.tensor([make_key(1), make_key(2)], dtype=torch.int32)
+    >>> orders = draw_orders(keys, torch.tensor([5, 3]), 5)
+    >>> orders[1, :3].tolist() == draw_order(make_key(2), 3).tolist()
+    True
+    """
+    places = torch.arange(longest, device=keys.device)
+    bits = hash_positions(keys, places).to(torch.int64)
+    bits.masked_fill_(places >= counts[:, None], 2**40)
+    return torch.argsort(bits, dim=1, stable=True)
+
+
 def unit_bits(units: int) -> npt.NDArray[np.int32]:
     """Return what :func:`drop_units` combines with each row: one integer for two units.
 
@@ -127,3 +197,33 @@ def drop_units(rows: torch.Tensor, units: torch.Tensor, keep: float, out: torch.
     # Arithmetic instead of a comparison: torch has no fast path from booleans to floats.
     limit = round(keep * 2**16) - 2**15 - 0.5
     out.sub_(limit).mul_(_DROPPED).clamp_(max=0)
+
+
+def mask_units(rows: torch.Tensor, units: torch.Tensor, keep: float | torch.Tensor) -> torch.Tensor:
+    """Return what to multiply activations by so that each is kept with chance `keep`.
+
+    Parameters
+    ----------
+    rows, units
+        As of :func:`drop_units`, which drops the same units.
+    keep
+        Chance in (0, 1], met to 2⁻¹⁶; or one for each of the first axis of `rows`.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (..., row, unit), float32: 0 where a unit is dropped, else 1 over the chance.
+
+    Examples
+    --------
+    >>> rows, units = torch.from_numpy(draw_bits(make_key(1), 500)), torch.from_numpy(unit_bits(8))
+    >>> mask_units(rows, units, 0.8).unique().tolist()
+    [0.0, 1.25]
+    """
+    mask = _mix(rows[..., None] + units).view(torch.int16).to(torch.float32)
+    chance = torch.as_tensor(keep, dtype=torch.float64, device=rows.device)
+    limit = torch.round(chance * 2**16) - 2**15 - 0.5
+    if limit.ndim:
+        limit, chance = (each.reshape(-1, 1, 1) for each in (limit, chance))
+    mask.sub_(limit.to(torch.float32)).mul_(-2.0).clamp_(0, 1)
+    return mask.mul_((1 / chance).to(torch.float32))
