@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workoutlab.errors import InputError
@@ -30,6 +30,7 @@ def test_check_kinds__orders_them_and_refuses_what_lacks_the_common_one():
             check_kinds(kinds)
 
 
+@settings(deadline=None, max_examples=50)
 @given(common=WRONG, data=st.data())
 def test_evidence__is_of_paired_differences(common, data):
     own = data.draw(st.lists(st.booleans(), min_size=len(common), max_size=len(common)))
@@ -134,6 +135,7 @@ def test_decide__is_on_average_at_least_as_good_as_any_one_kind(between):
     assert np.mean(chosen) >= np.mean(lowest)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(WRONG, st.integers(0, 2**30)), min_size=1, max_size=8))
 def test_decide__of_any_cohort_gives_a_known_kind_and_finite_gains(cohort):
     people = []
