@@ -26,6 +26,7 @@ import numpy.typing as npt
 from workoutlab.errors import InputError
 
 __all__ = [
+    "CLIP",
     "SCALINGS",
     "Scaler",
     "check_scaling",
@@ -41,7 +42,8 @@ Floats = npt.NDArray[np.float32]
 SCALINGS: Final = ("none", "standard", "clipped", "ramps")
 
 _RAMPS: Final = 8
-_CLIP: Final = 3.0
+CLIP: Final = 3.0
+"""Standard deviations beyond which clipped inputs do not go."""
 _STEEPEST: Final = 1e30  # of a ramp between equal octiles: a step, with 0 on it
 _ROWS: Final = {"none": 0, "standard": 2, "clipped": 2, "ramps": 2 * _RAMPS + 1}
 """Numbers that each kind keeps for an input."""
@@ -105,8 +107,13 @@ class Scaler:
             scaled: Floats = (values - center) / scale
             np.copyto(scaled, 0, where=np.isnan(scaled))
             if self.kind == "clipped":
-                np.clip(scaled, -_CLIP, _CLIP, out=scaled)
+                np.clip(scaled, -CLIP, CLIP, out=scaled)
             return scaled
+
+    def ramps(self) -> tuple[Floats, Floats, Floats]:
+        """Return middle, slope and mean of each ramp, shape (ramp, input) each."""
+        middles, slopes = _draw_ramps(self.table[: _RAMPS + 1])
+        return middles, slopes, self.table[_RAMPS + 1 :]
 
     def _apply_ramps(self, values: Floats) -> Floats:
         edges, means = self.table[: _RAMPS + 1], self.table[_RAMPS + 1 :]
@@ -273,9 +280,7 @@ def _measure_octiles(values: Floats) -> Floats:
 
 def _climb(values: Floats, edges: Floats) -> Floats:
     """Return where each value lies on each ramp, shape (window, ramp, input)."""
-    middles = edges[:-1] / 2 + edges[1:] / 2
-    with np.errstate(divide="ignore"):
-        slopes = np.minimum(2 / np.diff(edges.astype(float), axis=0), _STEEPEST).astype(np.float32)
+    middles, slopes = _draw_ramps(edges)
     scaled = np.empty((len(values), _RAMPS, values.shape[1]), np.float32)
     for ramp, (middle, slope) in enumerate(zip(middles, slopes, strict=True)):
         out = scaled[:, ramp]
@@ -283,3 +288,11 @@ def _climb(values: Floats, edges: Floats) -> Floats:
         np.multiply(out, slope, out=out)
         np.clip(out, -1, 1, out=out)
     return scaled
+
+
+def _draw_ramps(edges: Floats) -> tuple[Floats, Floats]:
+    """Return middle and slope of each ramp between edges, shape (ramp, input) each."""
+    with np.errstate(divide="ignore"):
+        slopes = np.minimum(2 / np.diff(edges.astype(float), axis=0), _STEEPEST).astype(np.float32)
+    middles = edges[:-1] / 2 + edges[1:] / 2
+    return middles.astype(np.float32), slopes

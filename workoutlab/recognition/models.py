@@ -1,10 +1,12 @@
 """The networks of people as they are opened from a lab, and what is known of each."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["Models", "PersonalNetwork", "append_networks", "read_digests"]
 
 _SHORT: Final = [name for name in NETWORKS.columns if name not in LONG]
+_TOLD: Final = [
+    *("user", "kind", "reason", "classes", "chosen", "score", "criterion", "validation"),
+    *("windows", "sets", "recordings", "simulated", "snapshot", "digest", "trained_ns", "source"),
+]
 _SHOWN: Final = 10
 """Networks that a notebook shows."""
 
@@ -174,6 +180,67 @@ class Models:
         """
         return compare_models(self, other)
 
+    def describe(self, user: str = EVERYONE) -> dict[str, Any]:
+        """Return all that is known of a person's network, as JSON takes it.
+
+        Raises
+        ------
+        NotInLabError
+            If there is none.
+        """
+        row = self._find(user)
+        frame = tables.read(self._rows.home, NETWORKS, _TOLD, start=row, stop=row + 1)
+        told = {name: frame[name].tolist()[0] for name in _TOLD}
+        score = told["score"] if math.isfinite(told["score"]) else None
+        texts = {name: json.loads(told[name] or "null") for name in ("classes", "chosen")}
+        told["simulated"] |= self._builds_on_simulated(row)
+        return {"name": self.name, **told, **texts, "score": score, "settings": self.settings(user)}
+
+    def _builds_on_simulated(self, row: int) -> bool:
+        rows, origin = _resolve(self._rows, row)
+        facts = rows.facts(origin)
+        if facts["kind"] not in ("common", "ensemble", "fine-tuned") or (
+            facts["kind"] == "common" and facts["length"]
+        ):
+            return False
+        return bool(rows.read(_find_base(rows, facts), ["simulated"])["simulated"])
+
+    def export(
+        self, path: str | Path, user: str = EVERYONE, *, format: str | None = None
+    ) -> tuple[Path, ...]:
+        """Write a person's network to a file for others, which appears whole or not at all.
+
+        Parameters
+        ----------
+        path
+            The file.
+        user
+            Whose network.
+        format
+            ``"onnx"``: the whole path from a recipe's inputs to probabilities, for any ONNX
+            runtime. ``"safetensors"``: the weights, and texts about them, which
+            :func:`workoutlab.load_safetensors` reads back. ``"muvr"``: the three files of Muvr's
+            devices, ``<path>.weights.raw``, ``<path>.layers.txt`` and ``<path>.labels.txt``. By
+            default what the name ends with: ``.onnx``, ``.safetensors`` or ``.raw``.
+
+        Returns
+        -------
+        tuple of pathlib.Path
+            The files written.
+
+        Raises
+        ------
+        NotInLabError
+            If there is no such network.
+        InputError
+            If the file cannot be written there, or the format cannot hold the network.
+        MissingExtraError
+            If a package is missing: ``pip install 'workoutlab[export]'`` brings it.
+        """
+        from workoutlab.recognition.exports import export_network
+
+        return export_network(self, path, user, format)
+
     def scores(self, user: str = EVERYONE) -> list[dict[str, Any]]:
         """Return what a search tried for a person, and how each choice did; empty without one.
 
@@ -243,16 +310,19 @@ def _open(rows: Rows, row: int, user: str) -> PersonalNetwork:
 
 def _open_base(rows: Rows, facts: Mapping[str, Any]) -> PersonalNetwork:
     """Open the common network that a row builds on; the newest where the row does not say."""
-    row = facts["base"]
-    if row < 0:
-        common = rows.find(EVERYONE)
-        if not len(common):
-            raise NotInLabError(
-                f"the models {rows.name!r} have no network of all people, which others build on; "
-                "train one with per='all'"
-            )
-        row = int(common[-1])
-    return _open(*_resolve(rows, row), EVERYONE)
+    return _open(*_resolve(rows, _find_base(rows, facts)), EVERYONE)
+
+
+def _find_base(rows: Rows, facts: Mapping[str, Any]) -> int:
+    if (row := int(facts["base"])) >= 0:
+        return row
+    common = rows.find(EVERYONE)
+    if not len(common):
+        raise NotInLabError(
+            f"the models {rows.name!r} have no network of all people, which others build on; "
+            "train one with per='all'"
+        )
+    return int(common[-1])
 
 
 def _unpack(rows: Rows, facts: Mapping[str, Any]) -> Predictor:
