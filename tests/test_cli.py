@@ -152,6 +152,56 @@ def test_train__then_nothing_is_left_to_train(lab: Path) -> None:
     assert list(Models(Lab(lab), "quick").users) == first["trained"]
 
 
+def test_train__searches_and_tells_what_was_chosen(lab: Path) -> None:
+    how = ("--epochs", 2, "--hidden", "16", "--folds", 2, "--criterion", "loss", "--name", "found")
+    search = ("--search", "rate=0.000001,0.05", "--search", "hidden=16,12x8")
+    found = invoke_json("train", "--lab", lab, *how, *search)
+    assert found["choices"]["counts"]["rate"] == {"0.05": 2}
+    assert found["choices"]["criterion"] == "loss"
+    told = Models(Lab(lab), "found").settings(found["trained"][0])
+    assert told["search"]["choices"]["hidden"] == [[16], [12, 8]]
+    assert told["validation"]["folds"] == 2
+    printed = invoke("train", "--lab", lab, *how, *search).stdout
+    assert "  rate: 0.05 for 2" in printed
+
+
+def test_train__takes_the_settings_of_training(lab: Path) -> None:
+    options = ("--learning-rate", 0.02, "--batch", 0, "--schedule", "cosine", "--dropout-keep", 1)
+    found = invoke_json(
+        *("train", "--lab", lab, "--epochs", 1, "--hidden", "8", "--scaling", "clipped"),
+        *("--name", "set", *options),
+    )
+    recipe = Models(Lab(lab), "set").settings(found["trained"][0])["recipe"]
+    expected = {"rate": 0.02, "batch": None, "schedule": "cosine", "scaling": "clipped"}
+    assert {name: recipe[name] for name in expected} == expected
+    assert recipe["network"]["dropout_keep"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--search", "rate"), "--search: expected a setting and values, rate=0.1,1, got 'rate'"),
+        (("--search", "rate=1", "--search", "rate=2"), "--search: rate came twice"),
+        (("--search", "rates=1"), "search: there is no setting 'rates' to choose; there are"),
+        (("--search", "hidden=a"), "--search hidden: expected layers like 250x50, got 'a'"),
+        (("--search", "rate=fast"), "rate: expected a number, got 'fast'"),
+        (("--folds", 3), "folds: of a search, and there is none"),
+    ],
+)
+def test_train__names_what_is_wrong_with_a_search(
+    lab: Path, options: tuple[object, ...], message: str
+) -> None:
+    assert message in invoke_json("train", "--lab", lab, *options, status=1)["error"]["message"]
+
+
+def test_evaluate__searches_within_the_training_part(lab: Path) -> None:
+    found = invoke_json(
+        *("evaluate", "--lab", lab, "--per", "user", "--seeds", 1, "--epochs", 1, "--hidden", "8"),
+        *("--search", "rate=0.000001,0.05", "--folds", 2),
+    )
+    assert "the best of 2 choices by 2 folds by set" in found["title"]
+
+
 def test_evaluate__writes_figures_and_a_report(lab: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     found = invoke_json(

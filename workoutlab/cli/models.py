@@ -8,6 +8,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workoutlab.cli.console import JsonOption, LabOption, SchedulerOption, WorkersOption, running
+from workoutlab.cli.recipes import (
+    DROPOUT_KEEP,
+    BatchOption,
+    CriterionOption,
+    DropoutOption,
+    EpochsOption,
+    FoldsOption,
+    HiddenOption,
+    InputsChoice,
+    InputsOption,
+    LearningRateOption,
+    OptimizerChoice,
+    OptimizerOption,
+    ScalingOption,
+    ScheduleChoice,
+    ScheduleOption,
+    SearchOption,
+    choose_by,
+    make_recipe,
+    read_search,
+)
 from workoutlab.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,13 +50,6 @@ __all__ = [
 ]
 
 
-class InputsChoice(StrEnum):
-    """What a window becomes."""
-
-    statistics = "statistics"
-    raw = "raw"
-
-
 class ModelChoice(StrEnum):
     """What recognises."""
 
@@ -50,11 +64,6 @@ class PerChoice(StrEnum):
     all = "all"
 
 
-InputsOption = Annotated[
-    InputsChoice, typer.Option(help="Statistics of each window, or its raw samples.")
-]
-HiddenOption = Annotated[str, typer.Option(help="Units of the hidden layers, 250,50 say.")]
-EpochsOption = Annotated[int, typer.Option(min=1, help="How often training sees each window.")]
 PerOption = Annotated[PerChoice, typer.Option(help="One network a user, or one for all of them.")]
 LengthOption = Annotated[str, typer.Option(help="Length of a window, 8s or 500ms say.")]
 StepOption = Annotated[str, typer.Option(help="Time from one window to the next.")]
@@ -82,6 +91,15 @@ def train(  # noqa: PLR0913  one parameter an option
     inputs: InputsOption = InputsChoice.statistics,
     hidden: HiddenOption = "250,50",
     epochs: EpochsOption = 10,
+    optimizer: OptimizerOption = OptimizerChoice.sgd,
+    learning_rate: LearningRateOption = None,
+    batch: BatchOption = 30,
+    schedule: ScheduleOption = ScheduleChoice.constant,
+    scaling: ScalingOption = None,
+    dropout_keep: DropoutOption = DROPOUT_KEEP,
+    search: SearchOption = None,
+    folds: FoldsOption = None,
+    criterion: CriterionOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
     length: LengthOption = "8s",
     step: StepOption = "1s",
@@ -112,12 +130,26 @@ def train(  # noqa: PLR0913  one parameter an option
             muscle_groups=muscle_group,
             exercises=exercise,
         )
+        recipe = make_recipe(
+            inputs,
+            hidden,
+            dropout_keep,
+            epochs=epochs,
+            optimizer=optimizer,
+            rate=learning_rate,
+            batch=batch or None,
+            schedule=schedule,
+            scaling=scaling,
+            seed=seed,
+        )
         result = train_networks(
             windows,
-            _recipe(inputs, hidden, epochs=epochs, seed=seed),
+            recipe,
             per=per.value,
             name=name,
+            search=read_search(search),
             progress=not json,
+            **choose_by(folds=folds, criterion=criterion),
         )
         output.result(result, {"lab": lab, **result.as_dict()})
         if not result.ok:
@@ -140,6 +172,15 @@ def evaluate(  # noqa: PLR0913  one parameter an option
     inputs: InputsOption = InputsChoice.statistics,
     hidden: HiddenOption = "250,50",
     epochs: EpochsOption = 10,
+    optimizer: OptimizerOption = OptimizerChoice.sgd,
+    learning_rate: LearningRateOption = None,
+    batch: BatchOption = 30,
+    schedule: ScheduleOption = ScheduleChoice.constant,
+    scaling: ScalingOption = None,
+    dropout_keep: DropoutOption = DROPOUT_KEEP,
+    search: SearchOption = None,
+    folds: FoldsOption = None,
+    criterion: CriterionOption = None,
     length: LengthOption = "8s",
     step: StepOption = "1s",
     trim: TrimOption = 0.1,
@@ -158,6 +199,7 @@ def evaluate(  # noqa: PLR0913  one parameter an option
     """
     with running(json, scheduler=scheduler, workers=workers) as output:
         from workoutlab import evaluate as evaluate_recipe
+        from workoutlab.recognition.validation import Validation
 
         windows = make_plan(
             lab,
@@ -167,8 +209,19 @@ def evaluate(  # noqa: PLR0913  one parameter an option
             muscle_groups=muscle_group,
             exercises=exercise,
         )
-        recipe = _recipe(inputs, hidden, epochs=epochs)
+        recipe = make_recipe(
+            inputs,
+            hidden,
+            dropout_keep,
+            epochs=epochs,
+            optimizer=optimizer,
+            rate=learning_rate,
+            batch=batch or None,
+            schedule=schedule,
+            scaling=scaling,
+        )
         _check_report(report)
+        how = choose_by(folds=folds, criterion=criterion)
         result = evaluate_recipe(
             windows,
             recipe if model is ModelChoice.network else _forest(recipe),
@@ -176,6 +229,8 @@ def evaluate(  # noqa: PLR0913  one parameter an option
             per=per.value,
             seeds=seeds,
             progress=not json,
+            search=read_search(search),
+            validation=Validation(**how) if how else None,
         )
         output.result(result, result.as_dict())
         if report is not None:
@@ -188,17 +243,6 @@ def make_plan(lab: str, layout: Mapping[str, Any], **filters: Any) -> "Windows":
 
     chosen = {name: names for name, names in filters.items() if names}
     return windows(Lab(lab, create=False), **layout, **chosen)
-
-
-def _recipe(inputs: InputsChoice, hidden: str, *, epochs: int, seed: int = 0) -> "Recipe":
-    from workoutlab import MLP, RawWindows, Recipe, Statistics
-
-    try:
-        units = [int(part) for part in hidden.split(",")]
-    except ValueError as error:
-        raise InputError(f"--hidden: expected units like 250,50, got {hidden!r}") from error
-    chosen = RawWindows() if inputs is InputsChoice.raw else Statistics()
-    return Recipe(chosen, MLP(*units), epochs=epochs, seed=seed)
 
 
 def _check_report(report: Path | None) -> None:

@@ -40,7 +40,7 @@ class Settings(SplitSettings, total=False):
     """The settings of the protocol, and how a search chooses within each training part."""
 
     search: Policy | None
-    validation: Validation
+    validation: Validation | None
 
 
 def evaluate(
