@@ -1,6 +1,8 @@
 """Training while workers and drivers are killed.
 
 ``WORKOUTLAB_KILLS`` sets how many workers are killed at most, and how many drivers; 1 by default.
+``WORKOUTLAB_FULL=1`` adds the training of 500 people, whose driver is killed 5 times and whose
+workers 20 times.
 """
 
 import json
@@ -64,13 +66,18 @@ def _wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
         time.sleep(0.1)
 
 
-def _find_workers(client: Client) -> list[psutil.Process]:
+def _list_workers(driver: psutil.Process) -> list[psutil.Process]:
     """Workers at work: a nanny gives up if the process that it is starting dies."""
     workers = []
-    for child in psutil.Process().children(recursive=True):
+    for child in driver.children(recursive=True):
         with suppress(psutil.Error):  # it has just died
             if "spawn_main" in " ".join(child.cmdline()) and time.time() > child.create_time() + 3:
                 workers.append(child)
+    return workers
+
+
+def _find_workers(client: Client) -> list[psutil.Process]:
+    workers = _list_workers(psutil.Process())
     return workers if len(workers) == len(client.nthreads()) == WORKERS else []
 
 
@@ -133,6 +140,63 @@ def test_train__trains_only_the_missing_after_its_driver_was_killed(tmp_path, un
     assert len(result.trained) > 0
     assert _count(lab.url) == len(PEOPLE)
     assert _digests(lab) == undisturbed
+
+
+class Counted(RawWindows):
+    """Raw windows that leave a mark in a file whenever they are computed: once a person."""
+
+    def compute(self, planes, starts, length, rate_hz):
+        with Path(os.environ["WORKOUTLAB_MARKS"]).open("a") as marks:
+            marks.write(".")
+        return super().compute(planes, starts, length, rate_hz)
+
+
+LONG = Recipe(Counted(), MLP(200, 50), epochs=120)
+LONG_DRIVER = (
+    DRIVER.replace("RECIPE", "LONG").replace("workers=1", "workers=2").replace(", cohort=2", "")
+)
+
+
+@pytest.mark.skipif("WORKOUTLAB_FULL" not in os.environ, reason="takes ten minutes")
+def test_train__500_people_while_20_workers_and_5_drivers_are_killed(
+    tmp_path, monkeypatch, record_property
+):
+    people = [f"person-{number:03}" for number in range(500)]
+    monkeypatch.setenv("WORKOUTLAB_MARKS", str(tmp_path / "undisturbed"))
+    calm = make_lab("memory://calm", *people)
+    assert train(plan(calm), LONG).ok
+    marks = tmp_path / "marks"
+    monkeypatch.setenv("WORKOUTLAB_MARKS", str(marks))
+    lab = make_lab(str(tmp_path / "lab"), *people)
+    script = tmp_path / "driver.py"
+    script.write_text(LONG_DRIVER)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    killed = {"worker": 0, "driver": 0}
+
+    def kill_some(driver: subprocess.Popen[bytes], last: bool) -> None:
+        for _ in range(20 if last else 4):
+            before = _count(lab.url)
+            _wait_until(lambda: _count(lab.url) > before + 8 or driver.poll() is not None)  # noqa: B023
+            if killed["worker"] == 20 or driver.poll() is not None:
+                break
+            workers = _list_workers(psutil.Process(driver.pid))
+            if workers:
+                workers[0].kill()
+                killed["worker"] += 1
+        if not last:
+            driver.kill()
+            killed["driver"] += driver.wait() == -signal.SIGKILL
+
+    for run in range(6):
+        driver = subprocess.Popen([sys.executable, str(script), lab.url], env=environment)
+        kill_some(driver, last=run == 5)
+        driver.wait(timeout=1200)
+    assert killed == {"worker": 20, "driver": 5}
+    assert _count(lab.url) == len(people)
+    assert _digests(lab) == _digests(calm)
+    repeated = len(marks.read_text()) / len(people) - 1
+    record_property("repeated share of the work", repeated)
+    assert 0 <= repeated <= 0.1
 
 
 @pytest.mark.parametrize("workers", [0, 1])
