@@ -267,7 +267,7 @@ def test_train__brings_nobody_back_who_was_erased_meanwhile(lab, monkeypatch):
         (
             ("plan", RECIPE),
             {"progres": False},
-            "cohort, criterion, engine, folds, progress, share, got progres",
+            "criterion, device, engine, folds, progress, retries, share, got progres",
         ),
         (("plan", RECIPE), {"cohort": 2.5}, "cohort: expected a whole number, got 2.5"),
     ],
@@ -381,10 +381,9 @@ def _everyone(counts: list[int], recipe: Recipe, inputs: int) -> cohorts.Cohort:
         ([30, 30, 30, 300, 10], 100, [3, 1, 1]),
     ],
 )
-def test_group_people__bounds_people_and_memory(counts, most, expected, monkeypatch):
-    monkeypatch.setattr(cohorts, "_MOST_BYTES", 100 * 300 * 4)
+def test_group_people__bounds_people_and_memory(counts, most, expected):
     everyone = _everyone(counts, Recipe(RawWindows(), MLP(5)), inputs=300)
-    parts = cohorts.group_people(everyone, threads=2, most=most)
+    parts = cohorts.group_people(everyone, 2, 100 * 300 * 4, most)
     assert [len(part) for part in parts] == expected
 
 
@@ -398,8 +397,15 @@ def test_group_people__bounds_people_and_memory(counts, most, expected, monkeypa
 )
 def test_group_people__makes_cohorts_worth_their_commit(people, network, expected):
     recipe = Recipe(RawWindows(), network, epochs=20)
-    parts = cohorts.group_people(_everyone([600] * people, recipe, inputs=1200), threads=2)
+    everyone = _everyone([600] * people, recipe, inputs=1200)
+    parts = cohorts.group_people(everyone, 2, 2**32)
     assert expected[0] <= len(parts[0]) <= expected[-1]
+
+
+def test_group_people__fills_the_memory_of_a_gpus_host():
+    everyone = _everyone([600] * 10_000, Recipe(RawWindows(), MLP(250, 50)), inputs=1200)
+    [first, *_] = cohorts.group_people(everyone, 1, 2**32, wide=True)
+    assert len(first) == 2**32 // (600 * 1200 * 4)
 
 
 def test_select_people__keeps_each_persons_segments(lab):

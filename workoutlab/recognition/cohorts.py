@@ -32,8 +32,9 @@ _COHORTS_PER_THREAD: Final = 32
 _LEAST_WORK: Final = 4e10
 """Of a cohort, weights times windows gone through: a second or two, many times a commit."""
 _MOST_PEOPLE: Final = 32
+_MOST_ON_GPU: Final = 4096
 _MOST_BYTES: Final = 256 * 2**20
-"""Of the inputs of a cohort, all of which are in memory at a time."""
+"""Of the inputs of a cohort, all of which are in memory at a time: a CPU core is busy with less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,9 @@ class Cohort:
         return replace(self, windows=windows, people=moved)
 
 
-def group_people(everyone: Cohort, threads: int, most: int | None = None) -> list[list[Person]]:
+def group_people(
+    everyone: Cohort, threads: int, most_bytes: int, most: int | None = None, *, wide: bool = False
+) -> list[list[Person]]:
     """Part people into cohorts in memory's bounds, of a worthwhile size.
 
     Parameters
@@ -81,17 +84,23 @@ def group_people(everyone: Cohort, threads: int, most: int | None = None) -> lis
         All who are to be trained, and how.
     threads
         Number of cohorts that are trained at a time.
+    most_bytes
+        Bytes of inputs in a cohort at most, whatever else is asked for.
     most
         Number of people in a cohort; by default so few that there are many tasks, and so many
         that none of them is mostly a commit.
+    wide
+        Whether a cohort is by default as many people as memory holds, which a GPU wants.
     """
     lengths = everyone.windows.distinct["length"].astype(np.int64)
     inputs = len(name_inputs(everyone.recipe.inputs, lengths)[0])
     augment = everyone.recipe.augment
     copies = 1 + (augment.copies if augment else 0)
-    room = _MOST_BYTES // (4 * inputs * copies)
-    if most is None:
-        most = _MOST_PEOPLE
+    room = most_bytes // (4 * inputs * copies)
+    if most is None and wide:
+        most = _MOST_ON_GPU
+    elif most is None:
+        most, room = _MOST_PEOPLE, min(room, _MOST_BYTES // (4 * inputs * copies))
         weights = count_weights(everyone.recipe.network.shapes(inputs, classes=2))
         total = sum(person.windows for person in everyone.people)
         fair = -(-total // (threads * _COHORTS_PER_THREAD))

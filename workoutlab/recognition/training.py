@@ -1,22 +1,21 @@
 """Training people's networks: who is missing or has changed, in cohorts, with progress."""
 
-import os
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TypedDict, Unpack
 
-from workoutlab.cluster import active_client, check_reachable, progress, run_tasks
+from workoutlab.cluster import check_reachable, progress
 from workoutlab.errors import InputError
-from workoutlab.learning.engines import Engine, choose_engine
+from workoutlab.learning.engines import Engine
 from workoutlab.recognition.choices import Choices, read_choices
-from workoutlab.recognition.cohorts import Cohort, group_people, train_cohort
+from workoutlab.recognition.cohorts import Cohort
 from workoutlab.recognition.models import read_digests
-from workoutlab.recognition.people import Person, find_people
+from workoutlab.recognition.people import find_people
 from workoutlab.recognition.recipe import Recipe
+from workoutlab.recognition.running import choose_place, run_cohorts
 from workoutlab.recognition.search import Policy
 from workoutlab.recognition.selection import make_selection
-from workoutlab.schema import check_id, check_number
+from workoutlab.schema import check_id
 from workoutlab.signals import Windows
 
 __all__ = ["Running", "TrainResult", "train"]
@@ -86,7 +85,9 @@ class Running(TypedDict, total=False):
     """How a training run is carried out; none of it changes what is trained."""
 
     engine: str | Engine
+    device: str | None
     cohort: int | None
+    retries: int
     progress: bool
 
 
@@ -136,8 +137,12 @@ def train(
         :class:`~workoutlab.recognition.validation.Validation`.
 
         ``engine``: ``"stacked"``, ``"separate"`` or ``"auto"``, which is the former on a GPU.
-        ``cohort``: how many people a task trains; by default few enough that every worker has
-        many tasks. ``progress``: whether to show how many people are done, on a terminal.
+        ``device``: ``"cuda"`` trains on GPUs, on a cluster on the workers that have the resource
+        ``GPU``; ``"cpu"`` on none. ``cohort``: how many people a task trains; by default as many as
+        are worthwhile and fit into the worker's memory, and few enough that every worker has many
+        tasks. ``retries``: how often a task that broke is tried again, 1 by default, before its
+        people are trained one by one. ``progress``: whether to show how many people are done, and
+        the time left, on a terminal.
 
     Returns
     -------
@@ -177,7 +182,7 @@ def train(
     check_id(name, "name of the models")
     _check_arguments(windows, recipe, options)
     selection = make_selection(search, recipe, options)
-    engine, most = options.get("engine", "auto"), options.get("cohort")
+    place = choose_place(options.get("engine", "auto"), options.get("device"))
     lab = windows.home.refresh()
     check_reachable(lab.url)
     how = None if selection is None else selection.settings()
@@ -185,12 +190,12 @@ def train(
     known, seen = read_digests(lab.root(), name)
     changed = [person for person in people if known.get(person.user) != person.digest]
     unchanged = tuple(person.user for person in people if known.get(person.user) == person.digest)
-    everyone = Cohort(windows, changed, recipe, name, engine, seen, selection)
-    with progress("people", len(people), show=options.get("progress", True)) as report:
-        report(len(unchanged))
+    everyone = Cohort(windows, changed, recipe, name, place.engine, seen, selection)
+    done, show = len(unchanged), options.get("progress", True)
+    with progress("people", len(people), before=done, show=show) as report:
         failed: dict[str, str] = {}
-        done = len(unchanged)
-        for users, failures in _run(everyone, group_people(everyone, _count_threads(), most)):
+        most, retries = options.get("cohort"), options.get("retries", 1)
+        for users, failures in run_cohorts(everyone, place, most=most, retries=retries):
             done += len(users)
             failed.update(failures)
             report(done, len(failed))
@@ -209,23 +214,3 @@ def _check_arguments(windows: object, recipe: object, options: Options) -> None:
     if unknown := set(options) - set(Options.__annotations__):
         known = ", ".join(sorted(Options.__annotations__))
         raise InputError(f"train takes {known}, got {', '.join(sorted(unknown))}")
-    choose_engine(options.get("engine", "auto"))
-    if (most := options.get("cohort")) is not None:
-        check_number("cohort", most, whole=True, low=1)
-
-
-def _count_threads() -> int:
-    client = active_client()
-    return max(sum(client.nthreads().values()), 1) if client else os.cpu_count() or 1
-
-
-def _run(
-    everyone: Cohort, groups: Sequence[Sequence[Person]]
-) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """Yield the users of each cohort as it is done, and those among them who failed, and why."""
-    for position, outcome in run_tasks(train_cohort, map(everyone.part, groups)):
-        users = [person.user for person in groups[position]]
-        if isinstance(outcome, Exception):
-            yield users, dict.fromkeys(users, f"{type(outcome).__name__}: {outcome}")
-        else:
-            yield users, outcome
