@@ -156,7 +156,8 @@ def test_promote__refuses_what_means_nothing(lab):
 
 def test_roll_back__goes_a_version_back_each_time_and_keeps_all(lab):
     first, second = store(lab, "exercise", "ann", 1), store(lab, "exercise", "ann", 2)
-    third, bobs = store(lab, "exercise", "ann", 3), store(lab, "exercise", "bob", 4)
+    store(lab, "exercise", "ann", 3)
+    bobs = store(lab, "exercise", "bob", 4)
     result = roll_back(lab)
     assert result.changed == ("ann",)
     assert result.kept == {"bob": "there is no earlier version"}
@@ -169,7 +170,7 @@ def test_roll_back__goes_a_version_back_each_time_and_keeps_all(lab):
     assert versions["source_row"].fillna(-1).tolist() == [-1, -1, -1, 1, 0]
     assert Models(lab).history("ann") == [{"epoch": 1, "loss": 1}]
     assert opens_as(Models(lab), "bob", bobs)
-    assert len(third.pack()) == Models(lab).versions("ann")["length"].tolist()[2]
+    assert Models(lab).versions("ann")["trained"].astype("int64").nunique() == 3
     assert lab.verify().ok
 
 

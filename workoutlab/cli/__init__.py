@@ -1,8 +1,8 @@
-"""The command line: ``workoutlab demo|ingest|info|features|train|evaluate|coach|verify``."""
+"""The command line: ``workoutlab demo|ingest|info|features|train|evaluate|models|...|verify``."""
 
 import typer
 
-from workoutlab.cli import coach, features, labs, models, tour
+from workoutlab.cli import coach, features, kept, labs, models, tour
 
 __all__ = ["app"]
 
@@ -20,6 +20,10 @@ app.command()(labs.info)
 app.command()(features.features)
 app.command()(models.train)
 app.command()(models.evaluate)
+app.command()(kept.models)
+app.command()(kept.promote)
+app.command()(kept.rollback)
+app.command()(kept.export)
 app.add_typer(coach.app, name="coach")
 app.command()(labs.verify)
 

@@ -21,6 +21,7 @@ from workoutlab.schema import EVERYONE, check_id
 from workoutlab.store import layout, tables
 from workoutlab.store.arrays import find_group, list_groups
 from workoutlab.store.networks import LONG, NETWORKS, Rows, append_networks, read_digests
+from workoutlab.store.summary import OF_MODELS, list_models, tidy_models
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,8 +82,6 @@ class Models:
         return f"Models({self.name!r} of {len(self.users)} people, lab {self.url!r})"
 
     def _repr_html_(self) -> str:
-        from workoutlab.store.summary import list_models
-
         frame = list_models(self._rows.root, self.name).drop(columns="name")
         more = f"<p>and {len(frame) - _SHOWN} more</p>" if len(frame) > _SHOWN else ""
         title = f"Models {self.name!r} of {len(frame)} people, lab {self.url} at {self.snapshot}"
@@ -111,8 +110,9 @@ class Models:
     def versions(self, user: str = EVERYONE) -> "pd.DataFrame":
         """Return all networks that a person ever had, oldest first; the last one holds.
 
-        Columns are those of :attr:`table`; ``source_row`` of a row that repeats another is that
-        one's number, in the models named ``source``, or in these where that is empty.
+        Columns are those of :meth:`workoutlab.Lab.models`, and ``source_row`` and ``digest``. A row
+        that repeats another, since the models were promoted or rolled back, has its number in
+        ``source_row``: of a row of the models ``source``, or of these where that is empty.
 
         Raises
         ------
@@ -121,11 +121,12 @@ class Models:
         """
         import pandas as pd
 
-        rows = self._find_all(user)
+        columns = [*OF_MODELS, "source_row", "digest"]
         parts = [
-            tables.read(self._rows.home, NETWORKS, _SHORT, start=row, stop=row + 1) for row in rows
+            tables.read(self._rows.home, NETWORKS, columns, start=row, stop=row + 1)
+            for row in self._find_all(user).tolist()
         ]
-        return pd.concat(parts)
+        return tidy_models(pd.concat(parts), self.name)
 
     def network(self, user: str = EVERYONE) -> PersonalNetwork:
         """Open a person's network, or the one of all people.

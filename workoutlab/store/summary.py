@@ -22,15 +22,16 @@ from workoutlab.store.networks import NETWORKS
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LabInfo", "count", "list_models", "measure_chunks"]
+__all__ = ["OF_MODELS", "LabInfo", "count", "list_models", "measure_chunks", "tidy_models"]
 
 _MEASURED = 64
 """Chunks whose stored size is looked up, at most."""
 
-_OF_MODELS: Final = (
+OF_MODELS: Final = (
     *("user", "kind", "reason", "classes", "score", "criterion", "windows", "sets", "recordings"),
     *("simulated", "snapshot", "trained_ns", "source"),
 )
+"""Columns that are listed of models."""
 
 
 @dataclass(frozen=True)
@@ -142,11 +143,16 @@ def list_models(root: zarr.Group, name: str | None = None) -> "pd.DataFrame":
 
 
 def _list_models(root: zarr.Group, name: str) -> "pd.DataFrame":
+    home = open_group(open_group(root, layout.MODELS), name)
+    frame = tables.read(home, NETWORKS, OF_MODELS)
+    return tidy_models(frame[~frame["user"].duplicated(keep="last")].sort_values("user"), name)
+
+
+def tidy_models(frame: "pd.DataFrame", name: str) -> "pd.DataFrame":
+    """Return rows of networks as people read them: classes counted, times, the models' name."""
     import pandas as pd
 
-    home = open_group(open_group(root, layout.MODELS), name)
-    frame = tables.read(home, NETWORKS, _OF_MODELS)
-    frame = frame[~frame["user"].duplicated(keep="last")].sort_values("user")
+    frame = frame.copy()
     counts = {text: len(json.loads(text or "[]")) for text in frame["classes"].unique()}
     frame["classes"] = frame["classes"].map(counts).astype("int64")
     frame["trained_ns"] = pd.to_datetime(frame["trained_ns"], utc=True)
@@ -158,7 +164,7 @@ def _list_models(root: zarr.Group, name: str) -> "pd.DataFrame":
 def _list_none() -> "pd.DataFrame":
     import pandas as pd
 
-    names = ["trained" if name == "trained_ns" else name for name in _OF_MODELS]
+    names = ["trained" if name == "trained_ns" else name for name in OF_MODELS]
     return pd.DataFrame(columns=["name", *names])
 
 
