@@ -57,11 +57,12 @@ class Lbfgs(Stack):
         decays = [[member.training.weight_decay] for member in members]
         self._decay = torch.tensor(decays, dtype=self._point.dtype, device=device)
         self._searches: list[WolfeSearch | None] = [None] * len(members)
+        self._arrived: set[int] = set()
 
     def _view(self, flat: Tensor) -> list[Tensor]:
         sizes = [math.prod(shape) for shape in self._shapes]
-        pieces = zip(torch.split(flat, sizes, dim=1), self._shapes, strict=True)
-        return [piece.view(len(flat), *shape) for piece, shape in pieces]
+        pieces = zip(torch.split(flat, sizes, dim=-1), self._shapes, strict=True)
+        return [piece.view(*flat.shape[:-1], *shape) for piece, shape in pieces]
 
     @property
     def state(self) -> list[Tensor]:
@@ -76,6 +77,11 @@ class Lbfgs(Stack):
             self._decay,
         ]
 
+    def list_saved(self) -> tuple[list[list[Tensor]], list[Tensor]]:
+        """Return what the next iteration needs: by layer, and besides."""
+        vectors = (self._point, self._moves, self._changes)
+        return [self._view(vector) for vector in vectors], [self._weights]
+
     def move(self, source: int, slot: int) -> None:
         """Take over what is known of a member in another slot."""
         super().move(source, slot)
@@ -83,12 +89,17 @@ class Lbfgs(Stack):
         self._heads[slot] = self._heads[source]
 
     def describe(self, slot: int) -> dict[str, Any]:
-        """Return the place in the ring that comes next."""
-        return {"head": int(self._heads[slot])}
+        """Return the place in the ring that comes next, and whether there is nothing to gain."""
+        return {"head": int(self._heads[slot]), "arrived": self.places[slot] in self._arrived}
 
     def restore(self, slot: int, facts: dict[str, Any]) -> None:
         """Take up what :meth:`describe` returned."""
         self._heads[slot] = facts["head"]
+        self._arrived |= {slot} if facts["arrived"] else set()
+
+    def is_done(self, slot: int) -> bool:
+        """Return whether a member's training is over."""
+        return super().is_done(slot) or self.places[slot] in self._arrived
 
     def advance(self) -> None:
         """Look at each member's loss once, and move on those whose search is over."""
@@ -103,16 +114,18 @@ class Lbfgs(Stack):
             elif search.take(losses[slot], slopes[slot]):
                 (failed if search.failed else ended).append(slot)
         gains = self._remember(ended, losses)
-        going = self._record(ended, plain)
         self._slope_there[begun] = self._gradient[begun]
-        going = [slot for slot in going if not self._has_arrived(slot, gains[slot])]
-        going += [slot for slot in begun if not self._has_arrived(slot, math.inf)]
+        self._arrived |= {self.places[slot] for slot in ended if self._arrives(slot, gains[slot])}
+        going = self._record(ended, plain)
+        self.begin_epochs(going)
+        going += [slot for slot in begun if not self._arrives(slot, math.inf)]
         going += (again := self._forget(failed))
         gone = set(begun + ended + failed).difference(going)
         starts = {slot: losses[slot] for slot in begun + ended}
         starts |= {slot: search.start.loss for slot in again if (search := self._searches[slot])}
         for slot in gone:
-            if not math.isfinite(starts.get(slot, 0.0)):
+            finite = bool(torch.isfinite(self._slope_there[slot]).all())
+            if not finite or (slot in failed and not self._heads[slot]):
                 self._point[slot] = math.nan  # nothing was learnt: what is stored must say so
         self._turn(sorted(going), starts)
         self._step_out(gone)
@@ -169,12 +182,24 @@ class Lbfgs(Stack):
     def _record(self, slots: Sequence[int], plain: Sequence[float]) -> list[int]:
         """Conclude the iterations of these members, and return those who may go on."""
         lengths = [search.length for slot in slots if (search := self._searches[slot])]
+        losses = [plain[slot] for slot in slots]
+        for slot, loss, length in zip(slots, losses, lengths, strict=True):
+            self._tell_step("step_ends", slot, rate=length, loss=loss)
         self.steps[list(slots)] += 1
-        going = self.end_epochs(slots, [plain[slot] for slot in slots], lengths)
-        self.begin_epochs(going)
-        return going
+        return self.end_epochs(slots, losses, lengths)
 
-    def _has_arrived(self, slot: int, gain: float) -> bool:
+    def begin_epochs(self, slots: Sequence[int]) -> None:
+        """Tell of iterations that begin, each of which is one step."""
+        super().begin_epochs(slots)
+        for slot in slots:
+            first = self.members[self.places[slot]].training.first_rate
+            self._tell_step("step_begins", slot, rate=first)
+
+    def _tell_step(self, hook: str, slot: int, **facts: float) -> None:
+        key, epoch = self.members[self.places[slot]].key, int(self.epochs[slot])
+        self.listeners.tell(hook, key=key, epoch=epoch, step=0, **facts)
+
+    def _arrives(self, slot: int, gain: float) -> bool:
         steepest = float(self._slope_there[slot].abs().max())
         return not steepest > _FLAT or gain < _LEAST_GAIN
 

@@ -6,7 +6,7 @@ first places of every tensor; when one leaves, the last takes its place.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,10 @@ class Stack(ABC):
         """What the optimizer remembers, with the axis of members first."""
 
     @abstractmethod
+    def list_saved(self) -> tuple[list[list[Tensor]], list[Tensor]]:
+        """Return the part of the state that checkpoints hold: by layer, and what has none."""
+
+    @abstractmethod
     def advance(self) -> None:
         """Take the next step of all members in training."""
 
@@ -89,7 +93,7 @@ class Stack(ABC):
                 epochs=member.training.epochs,
             )
             self._resume(place)
-        self.leave([place for place in range(self.active) if self._is_done(place)])
+        self.leave([place for place in range(self.active) if self.is_done(place)])
         self.begin_epochs(range(self.active))
         while self.active:
             self.advance()
@@ -127,9 +131,10 @@ class Stack(ABC):
             member, history = self.members[self.places[slot]], self._histories[self.places[slot]]
             self._save(slot)
             self.listeners.tell("epoch_ends", key=member.key, **history[-1])
-        return [slot for slot in slots if not self._is_done(slot)]
+        return [slot for slot in slots if not self.is_done(slot)]
 
-    def _is_done(self, slot: int) -> bool:
+    def is_done(self, slot: int) -> bool:
+        """Return whether a member's training is over."""
         place = self.places[slot]
         most = self.members[place].training.epochs
         return bool(self.epochs[slot] >= most) or self._stopping[place].ended
@@ -194,7 +199,6 @@ class Stack(ABC):
         place = self.places[slot]
         if self._checkpoints is None or not self._checkpoints.is_due(int(self.epochs[slot])):
             return
-        tensors = [*self.parameters, *self._best, *self.state]
         stopping = self._stopping[place]
         facts = {
             "steps": int(self.steps[slot]),
@@ -203,7 +207,7 @@ class Stack(ABC):
             "waited": stopping.waited,
             "more": self.describe(slot),
         }
-        arrays = {str(number): tensor[slot] for number, tensor in enumerate(tensors)}
+        arrays = {str(number): view for number, view in enumerate(self._view_saved(slot))}
         self._checkpoints.save(self._paths[place], arrays, json.dumps(facts))
 
     def _resume(self, slot: int) -> None:
@@ -212,9 +216,8 @@ class Stack(ABC):
         if found is None:
             return
         arrays, text = found
-        tensors = [*self.parameters, *self._best, *self.state]
-        for number, tensor in enumerate(tensors):
-            tensor[slot].copy_(arrays[str(number)])
+        for number, view in enumerate(self._view_saved(slot)):
+            view.copy_(arrays[str(number)])
         facts = json.loads(text)
         self.steps[slot] = facts["steps"]
         self._histories[slot] = facts["history"]
@@ -222,6 +225,17 @@ class Stack(ABC):
         self._stopping[slot].best = facts["best"]
         self._stopping[slot].waited = facts["waited"]
         self.restore(slot, facts["more"])
+
+    def _view_saved(self, slot: int) -> Iterator[Tensor]:
+        """Yield what a checkpoint holds, without the classes that only others in the stack have."""
+        member = self.members[self.places[slot]]
+        layers, others = self.list_saved()
+        best = [self._best] if member.training.patience is not None else []
+        for group in [self.parameters, *best, *layers]:
+            *front, last = group
+            yield from (tensor[slot] for tensor in front)
+            yield last[slot][..., : member.shapes[-1][1]]
+        yield from (tensor[slot] for tensor in others)
 
     def describe(self, slot: int) -> dict[str, Any]:
         """Return what else a checkpoint must hold, as JSON takes it."""
@@ -254,8 +268,13 @@ class Descent(Stack):
 
     @property
     def state(self) -> list[Tensor]:
-        """What the optimizer remembers, and the orders and losses of running epochs."""
+        """What the optimizer remembers."""
         return self._optimizer.state
+
+    def list_saved(self) -> tuple[list[list[Tensor]], list[Tensor]]:
+        """Return what the optimizer remembers of each layer."""
+        state, count = self._optimizer.state, len(self.parameters)
+        return [state[first : first + count] for first in range(0, len(state), count)], []
 
     def settle(self) -> None:
         """Look up what depends on who is in training."""
