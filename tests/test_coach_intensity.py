@@ -73,6 +73,10 @@ def test_suggest_intensity__suggests_to_all_who_are_due(lab):
     assert rows["simulated"].all()
     expected = suggest(find_histories(sessions(lab), NOW, ["ann", "bob", "cem"])[0]).suggestions
     pd.testing.assert_series_equal(rows["raw"], expected["raw"])
+    errors = result.errors
+    assert errors["people"].tolist() == [2, 2, 2]
+    fitted = rows[(rows["method"] == "regression") & (rows["position"] == 2)]
+    assert errors["last_error"][2] == pytest.approx(fitted["last_error"].mean())
     assert explain(lab, 0).settings["regression"] == IntensityRegression().settings()
     assert str(result).startswith("*** SIMULATED DATA ***\nintensity for 1970-01-20T00:10:00Z")
     assert "left out: eve: none of 1 sessions" in str(result)
@@ -139,7 +143,7 @@ def test_suggest_intensity__readings_and_filters(lab):
     ruled = suggest_intensity(lab, now=NOW, users=lambda each: each["session"] == "s00")
     assert (ruled.eligible, ruled.unchanged) == (1, 1)
     nobody = suggest_intensity(lab, now="1980-01-01")
-    assert (nobody.eligible, len(nobody.frame)) == (0, 0)
+    assert (nobody.eligible, len(nobody.frame), len(nobody.errors)) == (0, 0, 0)
 
 
 def test_suggest_intensity__takes_sessions_from_elsewhere():

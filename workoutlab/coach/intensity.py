@@ -53,6 +53,7 @@ __all__ = ["SuggestionResult", "suggest_intensity"]
 _PEOPLE_AT_ONCE: Final = 100_000
 """Eligible people whose sessions are in memory at a time, some 100 bytes a session."""
 _PEOPLE_PER_TASK: Final = 2_000
+_ERRORS: Final = ("position", "validation_error", "last_error", "mean_error")
 _NAMED: Final = 10
 """People whom a printed result names."""
 _DECISIVE: Final = (
@@ -60,6 +61,7 @@ _DECISIVE: Final = (
     "coach/regression.py",
     "coach/suggestions.py",
     "kernels/leastsquares.py",
+    "learning/folds.py",
     "learning/linear.py",
 )
 
@@ -120,6 +122,19 @@ class SuggestionResult:
             return pd.DataFrame()
         frame = self.lab.table("suggestions")
         return frame[frame["made_ns"] == self.now_ns]
+
+    @property
+    def errors(self) -> pd.DataFrame:
+        """How far the regressions and the baselines were off on held rows, by position.
+
+        Columns people, validation_error, last_error and mean_error: the mean over people of each
+        one's RMSE, 0..1. The choice was made by these rows, so that it flatters the regression;
+        :func:`workoutlab.coach.backtest` does not.
+        """
+        rows = self.frame
+        rows = rows[rows["method"] == "regression"] if len(rows) else pd.DataFrame(columns=_ERRORS)
+        by_position = rows.groupby("position")
+        return by_position[list(_ERRORS[1:])].mean().assign(people=by_position.size())
 
     def as_dict(self) -> dict[str, Any]:
         """Return all but the suggestions themselves, as JSON takes it."""
