@@ -11,6 +11,7 @@ from tests.test_recognition_cohorts import make_recording
 from workoutlab.errors import InputError
 from workoutlab.lab import Lab
 from workoutlab.learning.engines import train_members
+from workoutlab.learning.networks import ConvNet
 from workoutlab.recognition import (
     EVERYONE,
     MLP,
@@ -78,7 +79,7 @@ def test_train__keeps_how_each_persons_settings_were_chosen(lab):
     assert {each["epochs"] for each in scores} == {2}
     assert row["validation"] == "3 folds by set, 12 of 12 sets scored"
     history = json.loads(row["history"])
-    assert [each["epoch"] for each in history] == [1, 2] or len(history) == 2
+    assert [each["epoch"] for each in history] == [0, 1]
     settings = Models(lab).settings("ann")
     assert settings["search"] == SEARCH.settings()
     assert settings["validation"] == {"folds": 3, "share": None, "criterion": "error"}
@@ -160,7 +161,7 @@ def test_train__again_with_another_search_trains_again(lab, how):
         Halving(Grid(rate=[1e-5, 1e-4, 1e-3, 0.05]), factor=2),
         Random(3, rate=Between(0.001, 0.1, log=True), batch=Between(10, 40, whole=True)),
         Grid(seed=range(3)),
-        Grid(network=[MLP(4), MLP(6, 5)]),
+        Grid(network=[MLP(4), MLP(6, 5)], optimizer=["sgd", "adam"]),
     ],
     ids=repr,
 )
@@ -215,6 +216,7 @@ def test_train__in_small_parts_chooses_the_same(lab, monkeypatch):
         ({"search": "grid"}, "search: expected Grid, Random or Halving"),
         ({"search": SEARCH, "folds": 1}, "folds: expected >= 2"),
         ({"search": SEARCH, "criterion": "f1"}, "criterion: expected one of error, loss, muvr"),
+        ({"search": Grid(network=[ConvNet()])}, "channels"),
         ({"folds": 3, "share": 0.2}, "folds, share: of a search, and there is none"),
     ],
 )
@@ -231,6 +233,8 @@ def test_choose_settings__scores_no_window_that_was_learnt_from(lab, monkeypatch
         Statistics(),
         MLP(8),
         epochs=2,
+        patience=1,
+        held_share=0.3,
         augment=Augmentation(copies=2, rotation_deg=10),
     )
     (ann, *_) = find_people(plan(lab), recipe)
@@ -248,11 +252,23 @@ def test_choose_settings__scores_no_window_that_was_learnt_from(lab, monkeypatch
     unit = material.units[material.segment]
     for member, fold in zip(members, run.folds * 4, strict=True):
         scored = np.flatnonzero(fold[material.segment])
-        parts = [set(unit[rows].tolist()) for rows in (member.train, scored)]
+        parts = [set(unit[rows].tolist()) for rows in (member.train, member.held, scored)]
         assert all(parts)
         assert set.union(*parts) == set(unit.tolist())
         assert sum(map(len, parts)) == len(set(unit.tolist()))
+        assert max(member.held) < material.windows, "no copies among what is watched"
         assert max(member.train) >= material.windows
+
+
+def test_train__stops_early_by_sets_of_each_exercise(lab):
+    recipe = Recipe(Statistics(), MLP(8), epochs=60, patience=2, rate=0.2)
+    assert train(plan(lab), recipe).ok
+    row = rows_of(lab).loc["ann"]
+    history = json.loads(row["history"])
+    assert len(history) < 60
+    assert "held_loss" in history[0]
+    alone = json.loads(rows_of(lab).loc["cem", "history"])
+    assert len(alone) == 60, "a single set of each exercise: nothing to watch"
 
 
 def test_train__with_augmentation_learns_from_copies_and_says_so(lab):

@@ -13,12 +13,13 @@ import zarr
 from workoutlab import __version__
 from workoutlab.errors import TrainingError, WorkoutlabError
 from workoutlab.learning.engines import Engine, Trained, train_members
-from workoutlab.learning.networks import count_weights
+from workoutlab.learning.networks import Architecture, count_weights
 from workoutlab.recognition.material import Material, read_material
 from workoutlab.recognition.models import append_networks, read_digests
 from workoutlab.recognition.people import Person, describe_plan, list_classes, select_people
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.recognition.results import plain
+from workoutlab.recognition.search import apply_choice
 from workoutlab.recognition.selection import Choosing, Selection, choose_settings
 from workoutlab.schema import RECORDINGS
 from workoutlab.signals import Windows
@@ -97,17 +98,25 @@ def group_people(
     augment = everyone.recipe.augment
     copies = 1 + (augment.copies if augment else 0)
     room = most_bytes // (4 * inputs * copies)
+    # Shapes refuse inputs that a network cannot take: before any work.
+    weights = max(count_weights(each.shapes(inputs, classes=2)) for each in _networks(everyone))
     if most is None and wide:
         most = _MOST_ON_GPU
     elif most is None:
         most, room = _MOST_PEOPLE, min(room, _MOST_BYTES // (4 * inputs * copies))
-        weights = count_weights(everyone.recipe.network.shapes(inputs, classes=2))
         total = sum(person.windows for person in everyone.people)
         fair = -(-total // (threads * _COHORTS_PER_THREAD))
         trainings = copies * (1 + (everyone.selection.work if everyone.selection else 0))
         work = everyone.recipe.epochs * weights * trainings
         room = min(room, max(fair, round(_LEAST_WORK / work)))
     return _fill(everyone.people, most, room)
+
+
+def _networks(everyone: Cohort) -> set[Architecture]:
+    """Return all networks that may be trained."""
+    choices = everyone.selection.policy.choices if everyone.selection else ()
+    chosen = (apply_choice(everyone.recipe, choice).network for choice in choices)
+    return {everyone.recipe.network, *chosen}
 
 
 def _fill(people: Sequence[Person], most: int, windows: int) -> list[list[Person]]:

@@ -35,6 +35,7 @@ _DECISIVE: Final = (
     "learning/members.py",
     "recognition/augmentation.py",
     "recognition/material.py",
+    "recognition/metrics.py",
     "recognition/people.py",
     "recognition/search.py",
     "recognition/selection.py",
