@@ -1,9 +1,12 @@
 """Promoting networks, going back, and holding models against each other."""
 
 import json
+from uuid import uuid4
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from workoutlab.errors import (
     DamagedLabError,
@@ -36,7 +39,7 @@ def make_network(seed: int) -> Network:
 
 def store(lab: Lab, name: str, user: str, seed: int, **columns: object) -> Network:
     network = make_network(seed)
-    settings = columns.pop("settings", {"windows": PLAN, "recipe": {"epochs": 10}})
+    how = columns.pop("settings", {"windows": PLAN, "recipe": {"epochs": 10}})
     row = {
         "user": user,
         "digest": f"{user}-{seed}",
@@ -51,7 +54,7 @@ def store(lab: Lab, name: str, user: str, seed: int, **columns: object) -> Netwo
         "history": json.dumps([{"epoch": 1, "loss": seed}]),
         **columns,
     }
-    lab.transact(lambda root: append_networks(root, name, [row], [network.pack()], settings), "x")
+    lab.transact(lambda root: append_networks(root, name, [row], [network.pack()], how), "x")
     return network
 
 
@@ -210,6 +213,37 @@ def test_roll_back__says_what_is_not_there(lab):
         roll_back(lab, "trial")
 
 
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(["train", "promote", "back", "to"]), min_size=3, max_size=5))
+def test_what_holds__follows_from_all_that_was_done(steps):
+    """Against a list of versions in the order in which they first held."""
+    lab = Lab(f"memory://versions-{uuid4().hex}")
+    held, versions, past = 0, [0], []
+    store(lab, "exercise", "ann", 0)
+    for number, step in enumerate(steps, 1):
+        past.append((lab.snapshot, held))
+        if step == "train":
+            store(lab, "exercise", "ann", number)
+        elif step == "promote":
+            store(lab, "trial", "ann", number)
+            promote(lab, "trial")
+        elif step == "back":
+            roll_back(lab)
+        else:
+            roll_back(lab, to=past[len(past) // 2][0])
+        if step in ("train", "promote"):
+            held = number
+            versions.append(number)
+        elif step == "back":
+            held = versions[max(versions.index(held) - 1, 0)]
+        else:
+            held = past[len(past) // 2][1]
+    assert opens_as(Models(lab), "ann", make_network(held))
+    assert lab.verify().ok
+    for snapshot, then in past:
+        assert opens_as(Models(lab.at(snapshot)), "ann", make_network(then))
+
+
 def test_erase_user__erases_every_row_and_piece_of_what_was_promoted_or_rolled_back(tmp_path):
     lab = Lab(tmp_path / "lab")
     secret = store(lab, "exercise", "ann", 1)
@@ -236,8 +270,8 @@ def test_compare__puts_two_names_side_by_side(lab):
     store(lab, "exercise", "ann", 1, **scored(0.2, kind="common"))
     store(lab, "exercise", "bob", 1, **scored(1.5, criterion="muvr"))
     store(lab, "exercise", "cem", 1, **scored(0.2))
-    settings = {"windows": PLAN, "recipe": {"epochs": 20}}
-    store(lab, "trial", "ann", 2, **scored(0.1, chosen='{"rate": 0.1}', settings=settings))
+    how = {"windows": PLAN, "recipe": {"epochs": 20}}
+    store(lab, "trial", "ann", 2, **scored(0.1, chosen='{"rate": 0.1}', settings=how))
     store(lab, "trial", "bob", 2, **scored(1.25, criterion="muvr"))
     frame = Models(lab, "trial").compare(Models(lab))
     assert frame["better"].tolist() == ["this", "other", ""]

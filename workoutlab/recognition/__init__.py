@@ -4,6 +4,7 @@ from workoutlab.learning import MLP
 from workoutlab.recognition.augmentation import Augmentation
 from workoutlab.recognition.choices import Choices
 from workoutlab.recognition.evaluation import evaluate
+from workoutlab.recognition.exports import load_safetensors
 from workoutlab.recognition.models import Models, PersonalNetwork
 from workoutlab.recognition.people import EVERYONE
 from workoutlab.recognition.recipe import Recipe
@@ -33,6 +34,7 @@ __all__ = [
     "TrainResult",
     "check_split",
     "evaluate",
+    "load_safetensors",
     "promote",
     "roll_back",
     "split",

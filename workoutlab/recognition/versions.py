@@ -4,7 +4,7 @@ Both append rows that repeat others, in one commit, and copy no weights: every v
 listed, and going back can itself be undone.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -18,7 +18,7 @@ from workoutlab.recognition.comparison import compare_scores
 from workoutlab.recognition.models import Models
 from workoutlab.schema import check_id
 from workoutlab.store import layout, ragged, tables
-from workoutlab.store.arrays import find_group
+from workoutlab.store.arrays import find_group, read_arrays
 from workoutlab.store.networks import NETWORKS, Rows, append_repeats
 
 __all__ = ["ChangeResult", "promote", "roll_back"]
@@ -167,7 +167,7 @@ def roll_back(
     if to is not None:
         past = lab.at(to)
         Models(past, name)
-        rows = tables.length(_home(past.root(), name), NETWORKS)
+        rows = tables.length(Rows(past.root(), name).home, NETWORKS)
     wanted = None if users is None else _list_users(users)
     write = partial(_roll_back, name=name, users=wanted, rows=rows)
     return _change(lab, name, write, f"roll back models {name}")
@@ -197,27 +197,22 @@ def _list_users(users: Iterable[str]) -> list[str]:
     return list(users)
 
 
-def _home(root: zarr.Group, name: str) -> zarr.Group:
-    return Rows(root, name).home
-
-
 class _Shelf:
-    """All rows of the networks of one name, by user."""
+    """The rows of the networks of one name, by user; what they hold is read when it is needed."""
 
     def __init__(self, root: zarr.Group, name: str) -> None:
         self.name = name
-        self._rows: list[_Row] = []
         self.by_user: dict[str, list[int]] = {}
+        self._facts: dict[int, _Row] = {}
         self._settings: dict[int, str] = {}
         if find_group(root, f"{layout.MODELS}/{name}") is None:
             return
-        self._read = Rows(root, name)
-        frame = tables.read(self._read.home, NETWORKS, _COPIED, erased=True)
-        frame["source_row"] = frame["source_row"].fillna(-1)
-        self._rows = frame.to_dict("records")  # type: ignore[assignment]  # names are text
-        for number, row in enumerate(self._rows):
-            if row["user"]:
-                self.by_user.setdefault(row["user"], []).append(number)
+        self._rows = Rows(root, name)
+        columns = read_arrays(self._rows.table, ("user", "source", "source_row"))
+        users, self._sources, self._source_rows = columns
+        for row, user in enumerate(users.tolist()):
+            if user:
+                self.by_user.setdefault(user, []).append(row)
 
     def choose(self, users: list[str] | None) -> list[str]:
         """Return the users asked for, everybody by default.
@@ -235,24 +230,36 @@ class _Shelf:
             )
         return list(dict.fromkeys(users))
 
-    def last(self, user: str) -> int | None:
-        """Return the row that holds."""
-        return self.by_user[user][-1] if user in self.by_user else None
-
     def identify(self, row: int) -> _Identity:
         """Return the name and number of the row that a row of these repeats, or is."""
-        source, number = self._rows[row]["source"], int(self._rows[row]["source_row"])
+        source, number = str(self._sources[row]), int(self._source_rows[row])
         return (source or self.name, number) if number >= 0 else (self.name, row)
 
+    def list_versions(self, user: str) -> dict[_Identity, int]:
+        """Return the different networks that a person ever had, each with its first row."""
+        versions: dict[_Identity, int] = {}
+        for row in self.by_user[user]:
+            versions.setdefault(self.identify(row), row)
+        return versions
+
+    def load(self, rows: Iterable[int]) -> None:
+        """Read rows, many at a time, before :meth:`facts` and :meth:`repeat` ask for them."""
+        wanted = np.array(sorted(rows), np.int64)
+        columns = tables.take(self._rows.table, _COPIED, wanted) if len(wanted) else []
+        entries = zip(*(column.tolist() for column in columns), strict=True)
+        for row, values in zip(wanted.tolist(), entries, strict=False):
+            facts = dict(zip(_COPIED, values, strict=True))
+            number = facts["settings"]
+            if number not in self._settings:
+                self._settings[number] = self._rows.settings(number)
+            self._facts[row] = {**facts, "settings": self._settings[number]}
+
     def facts(self, row: int) -> _Row:
-        """Return the columns of a row, with the text of its settings."""
-        number = int(self._rows[row]["settings"])
-        if number not in self._settings:
-            self._settings[number] = self._read.settings(number)
-        return {**self._rows[row], "settings": self._settings[number]}
+        """Return the columns of a row that was loaded, with the text of its settings."""
+        return self._facts[row]
 
     def repeat(self, row: int, name: str) -> _Row:
-        """Return a row of the models `name` that repeats one of these."""
+        """Return a row of the models `name` that repeats one of these, which was loaded."""
         source, number = self.identify(row)
         here = "" if source == name else source
         return {**self.facts(row), **_REPEAT, "source": here, "source_row": number}
@@ -265,23 +272,27 @@ def _promote(
     root: zarr.Group, *, names: tuple[str, str], users: list[str] | None, only_better: bool
 ) -> _Found:
     new, old = (_Shelf(root, name) for name in names)
-    rows, unchanged, kept = [], [], {}
-    for user in new.choose(users):
-        row, held = new.by_user[user][-1], old.last(user)
-        if held is not None and old.identify(held) == new.identify(row):
-            unchanged.append(user)
-        elif why := _defend(old, held, new.facts(row)) if only_better else "":
-            kept[user] = why
-        else:
-            rows.append(new.repeat(row, old.name))
-    return rows, unchanged, kept
+    rows = {user: new.by_user[user][-1] for user in new.choose(users)}
+    held = {user: old.by_user[user][-1] for user in rows if user in old.by_user}
+    same = [user for user in held if old.identify(held[user]) == new.identify(rows[user])]
+    for user in same:
+        del rows[user]
+    new.load(rows.values())
+    kept = {}
+    if only_better:
+        old.load(held[user] for user in rows if user in held)
+        reasons = {
+            user: _defend(new.facts(row), old.facts(held[user]))
+            for user, row in rows.items()
+            if user in held
+        }
+        kept = {user: why for user, why in reasons.items() if why}
+    return [new.repeat(row, old.name) for user, row in rows.items() if user not in kept], same, kept
 
 
-def _defend(old: _Shelf, held: int | None, challenger: _Row) -> str:
+def _defend(challenger: _Row, held: _Row) -> str:
     """Return why a network that holds keeps its place; empty where it does not."""
-    if held is None:
-        return ""
-    verdict = compare_scores(challenger, old.facts(held))
+    verdict = compare_scores(challenger, held)
     if verdict.reason:
         return f"scores cannot be compared: {verdict.reason}"
     scores = f"{challenger['criterion']} {challenger['score']:.4g}, {verdict.other:.4g} holds"
@@ -290,29 +301,28 @@ def _defend(old: _Shelf, held: int | None, challenger: _Row) -> str:
 
 def _roll_back(root: zarr.Group, *, name: str, users: list[str] | None, rows: int | None) -> _Found:
     shelf = _Shelf(root, name)
-    found, unchanged, kept = [], [], {}
+    wanted: dict[str, int] = {}
+    unchanged, kept = [], {}
     for user in shelf.choose(users):
-        versions = dict(_list_versions(shelf, user))
         held = shelf.identify(shelf.by_user[user][-1])
-        if rows is None:
-            before = [version for version in versions if versions[version] < versions[held]]
-            wanted = before[-1] if before else None
-        else:
-            then = [row for row in shelf.by_user[user] if row < rows]
-            wanted = shelf.identify(then[-1]) if then else None
-        if wanted is None:
+        earlier = _find_earlier(shelf, user) if rows is None else _find_then(shelf, user, rows)
+        if earlier is None:
             kept[user] = "there is no earlier version" if rows is None else "had none then"
-        elif wanted == held:
+        elif shelf.identify(earlier) == held:
             unchanged.append(user)
         else:
-            found.append(shelf.repeat(versions[wanted], name))
-    return found, unchanged, kept
+            wanted[user] = earlier
+    shelf.load(wanted.values())
+    return [shelf.repeat(row, name) for row in wanted.values()], unchanged, kept
 
 
-def _list_versions(shelf: _Shelf, user: str) -> Iterator[tuple[_Identity, int]]:
-    """Yield the different networks that a person ever had, each with its first row."""
-    seen = set()
-    for row in shelf.by_user[user]:
-        if (version := shelf.identify(row)) not in seen:
-            seen.add(version)
-            yield version, row
+def _find_earlier(shelf: _Shelf, user: str) -> int | None:
+    """Return the first row of the version before the one that holds."""
+    versions = shelf.list_versions(user)
+    held = versions[shelf.identify(shelf.by_user[user][-1])]
+    return max((row for row in versions.values() if row < held), default=None)
+
+
+def _find_then(shelf: _Shelf, user: str, rows: int) -> int | None:
+    """Return the row that held when there were so many."""
+    return max((row for row in shelf.by_user[user] if row < rows), default=None)
