@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from workoutlab.learning import program
+from workoutlab.learning.architectures import read_architecture
 from workoutlab.learning.engines import Trained, train_members
 from workoutlab.learning.members import Member, Prepared, prepare_member
 from workoutlab.learning.networks import MLP, ConvNet
@@ -54,14 +55,11 @@ def make_member(key: int, windows: int, classes: int, training: Training) -> Mem
 
 def vary(network, **settings) -> list[Member]:
     """Members that differ in all that members of one stack may differ in."""
-    kept = dict.fromkeys(network.settings())
     keep = settings.get("optimizer") != "lbfgs"
     cohort = []
-    for key, (windows, classes) in enumerate([(61, 5), (37, 3), (16, 2 + bool(kept)), (50, 4)]):
+    for key, (windows, classes) in enumerate([(61, 5), (37, 3), (16, 3), (50, 4)]):
         chance = 0.7 + 0.1 * key if keep else 1.0
-        parts = {**network.settings(), "dropout_keep": min(chance, 1.0)}
-        parts.pop("kind")
-        own = MLP(*parts.pop("hidden"), **parts) if "hidden" in parts else ConvNet(**parts)
+        own = read_architecture({**network.settings(), "dropout_keep": min(chance, 1.0)})
         training = Training(
             own,
             **{
@@ -233,3 +231,25 @@ def test_draw_orders__and_positions_are_those_of_one_member():
     for row, (key, count) in enumerate(zip(keys, counts, strict=True)):
         assert orders[row, :count].tolist() == draw_order(key, count).tolist()
         assert bits[row].tolist() == draw_bits(key, 9).tolist()
+
+
+@pytest.mark.parametrize("name", ["mlp", "conv", "tanh"])
+def test_program__draws_the_same_weights_as_one_member_does(name):
+    cohort = [prepare_member(member) for member in vary(NETWORKS[name])]
+    for place, init in enumerate(("he", "glorot", "muvr")):
+        network = replace_init(cohort[place].training.network, init)
+        training = replace(cohort[place].training, network=network)
+        cohort[place] = replace(cohort[place], training=training)
+    given = [layer + 1 for layer in cohort[3].first_layers()]
+    cohort[3] = replace(cohort[3], initial=given)
+    loaded = program.Program(cohort, torch.device("cpu"))
+    stacks = loaded.load()
+    for place, member in enumerate(cohort):
+        layers = loaded.store(member, [stack[place].numpy() for stack in stacks])
+        for ours, expected in zip(layers, member.first_layers(), strict=True):
+            np.testing.assert_array_equal(ours, expected)
+
+
+def replace_init(network, init):
+    settings = {**network.settings(), "init": init}
+    return read_architecture(settings)

@@ -170,12 +170,13 @@ class Convolution:
         patches[..., :under] = _slide(inputs, self.places, under, self.channels)
         patches = patches.view(members, rows * self.places, under + 1)
         scores = torch.bmm(patches, parameters)
-        scores = scores.view(members, rows, -1, self.pool, self.filters)
+        scores = scores.view(members, rows, self.places // self.pool, self.pool, self.filters)
         greatest = scores[..., 0, :]
         for neighbour in range(1, self.pool):
             greatest = torch.maximum(greatest, scores[..., neighbour, :])
         outputs = torch.relu(greatest)
-        return outputs.view(members, rows, -1), (patches, scores, greatest, outputs)
+        width = self.places // self.pool * self.filters
+        return outputs.view(members, rows, width), (patches, scores, greatest, outputs)
 
     def backward(self, errors: Tensor, trace: tuple[Tensor, ...]) -> Tensor:
         """Return the errors of what the layer's product made."""

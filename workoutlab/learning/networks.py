@@ -13,11 +13,14 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy.special import expit
 
 from workoutlab.errors import InputError
 from workoutlab.learning.architectures import MLP, Architecture, ConvNet, read_architecture
+from workoutlab.learning.layers import make_layers
 from workoutlab.learning.scaling import Scaler, no_scaler, packed_scaler, unpack_scaler
+from workoutlab.learning.threads import one_thread
 from workoutlab.learning.weights import (
     Floats,
     Layers,
@@ -42,8 +45,8 @@ __all__ = [
     "unpack_layers",
 ]
 
-_BLOCK: Final = 2**22
-"""Numbers that a layer makes of a block of windows, at most: 16 MB, about a core's cache."""
+_BLOCK: Final = 2**20
+"""Numbers that a layer makes of a block of windows, at most: 4 MB, about a core's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,17 +212,15 @@ class Network:
 
     def _forward(self, values: Floats, layers: int) -> Floats:
         values = self.scaler.apply(values)
-        network = self.description
-        convolutions = len(network.filters) if isinstance(network, ConvNet) else 0
-        kind = network.activation if isinstance(network, MLP) else "relu"
-        activate = _ACTIVATIONS[kind]
-        for place, layer in enumerate(self.layers[:layers]):
-            if isinstance(network, ConvNet) and place < convolutions:
-                values = _convolve(values, layer, network)
-            elif place < len(self.layers) - 1:
-                values = activate(values @ layer[:-1] + layer[-1])
-            else:
-                values = self._link(values @ layer[:-1] + layer[-1])
+        network, place = self.description, 0
+        if isinstance(network, ConvNet):
+            place = min(layers, len(network.filters))
+            values = _convolve(values, self.layers[:place], network)
+        activate = _ACTIVATIONS[network.activation if isinstance(network, MLP) else "relu"]
+        for layer in self.layers[place:layers]:
+            values = values @ layer[:-1] + layer[-1]
+            last = layer is self.layers[-1]
+            values = self._link(values) if last else activate(values)
         return values
 
     def _link(self, scores: Floats) -> Floats:
@@ -301,17 +302,25 @@ def _drop_layers(network: Architecture, layers: int) -> Architecture:
     return read_architecture(settings)
 
 
-def _convolve(values: Floats, layer: Floats, network: ConvNet) -> Floats:
-    """Return pooled ReLU outputs of a convolution, channel after channel."""
-    windows, channels = len(values), (len(layer) - 1) // network.width
-    channel_rows = values.reshape(windows, channels, values.shape[1] // channels)
-    patches = np.lib.stride_tricks.sliding_window_view(channel_rows, network.width, axis=2)
-    used = patches.shape[2] // network.pool * network.pool
-    rows: Floats = patches[:, :, :used].transpose(0, 2, 1, 3).reshape(-1, len(layer) - 1)
-    left, filters = used // network.pool, layer.shape[1]
-    scores = (rows @ layer[:-1]).reshape(windows, left, network.pool, filters)
-    pooled = _relu(scores.max(axis=2) + layer[-1])
-    return np.ascontiguousarray(pooled.transpose(0, 2, 1)).reshape(windows, filters * left)
+def _convolve(values: Floats, matrices: Layers, network: ConvNet) -> Floats:
+    """Return what the convolutions make of windows, channel after channel.
+
+    By the layers that train, which lay samples out as a core reads them fastest.
+    """
+    outputs = (
+        torch.from_numpy(values)
+        .view(len(values), network.channels, values.shape[1] // network.channels)
+        .transpose(1, 2)
+    )
+    outputs = outputs.reshape(1, len(values), values.shape[1])
+    layers = make_layers(network, values.shape[1])
+    with one_thread():  # a block is too small to be shared between threads
+        for layer, matrix in zip(layers, matrices, strict=False):
+            outputs, _ = layer.forward(outputs, torch.from_numpy(layer.load(matrix))[None], None)
+    flat, filters = outputs.shape[2], network.filters[len(matrices) - 1]
+    outputs = outputs.view(len(values), flat // filters, filters).transpose(1, 2)
+    convolved: Floats = outputs.reshape(len(values), flat).numpy()
+    return convolved
 
 
 def _relu(values: Floats) -> Floats:

@@ -17,7 +17,7 @@ from workoutlab.learning.layers import Convolution, Layer, backward, forward, ma
 from workoutlab.learning.losses import Losses
 from workoutlab.learning.members import Prepared
 from workoutlab.learning.randomness import hash_positions, make_key, mask_units, unit_bits
-from workoutlab.learning.weights import Layers
+from workoutlab.learning.weights import Floats, Layers, find_spread
 
 __all__ = ["LearnBlock", "Program", "Table"]
 
@@ -29,6 +29,8 @@ LearnBlock = Callable[[int, tuple[Tensor, Tensor], Ends], None]
 _NUMBERS: Final = {"cpu": 2**21, "cuda": 2**28}
 """Numbers that a block of rows makes in a layer: few enough for a core's cache, or a GPU."""
 _LEAST_ROWS: Final = 64
+_DRAWN: Final = 2**26
+"""Weights that are drawn at a time."""
 
 
 class Table:
@@ -96,7 +98,9 @@ class Program:
     def _load_windows(self) -> None:
         """Put windows on the device, those that members share once."""
         arrays: dict[int, int] = {}
-        inputs, targets, total = [], [], 0
+        inputs: list[Floats] = []
+        targets: list[npt.NDArray[np.int64]] = []
+        total = 0
         for member in self.members:
             for own, classes in (
                 (member.inputs, member.targets),
@@ -108,7 +112,11 @@ class Program:
                     targets.append(classes)
                     total += len(own)
         self._firsts = arrays
-        values = torch.from_numpy(np.concatenate(inputs)).to(self.device)
+        values = torch.empty(total, inputs[0].shape[1], device=self.device)
+        for part, own in zip(
+            torch.split(values, [len(own) for own in inputs]), inputs, strict=True
+        ):
+            part.copy_(torch.from_numpy(own))
         network = self.members[0].training.network
         if isinstance(network, ConvNet):  # sample after sample instead of channel after channel
             values = values.view(total, network.channels, -1).transpose(1, 2).reshape(total, -1)
@@ -141,17 +149,47 @@ class Program:
 
     def load(self) -> list[Tensor]:
         """Return the parameters of each layer that training starts from."""
-        stacks = []
-        loaded = [self._load_member(member) for member in self.members]
-        for matrices in zip(*loaded, strict=True):
-            stacks.append(torch.from_numpy(np.stack(matrices)).to(self.device))
+        members, stacks = self.members, []
+        for number, (layer, (inputs, outputs)) in enumerate(self._pair_shapes()):
+            outputs = self.outputs if number == len(self.layers) - 1 else outputs
+            stack = torch.empty(len(members), inputs + 1, outputs, device=self.device)
+            some = max(_DRAWN // (inputs * outputs), 1)
+            for first in range(0, len(members), some):
+                stack[first : first + some] = self._draw(
+                    number, members[first : first + some], outputs
+                )
+            for place, member in enumerate(members):
+                if member.initial is not None:
+                    matrix = torch.from_numpy(np.asarray(member.initial[number], np.float32))
+                    stack[place, :, : matrix.shape[1]] = matrix.to(self.device)
+            # Each row's place among those that the layer computes with.
+            rows = layer.load(np.arange(inputs + 1, dtype=np.float32)[:, None])[:, 0]
+            if (np.diff(rows) != 1).any():
+                stack = stack[:, torch.from_numpy(rows.astype(np.int64)).to(self.device)]
+            stacks.append(stack)
         return stacks
 
-    def _load_member(self, member: Prepared) -> Layers:
-        layers = member.first_layers()
-        missing = self.outputs - layers[-1].shape[1]
-        layers[-1] = np.pad(layers[-1], ((0, 0), (0, missing)))
-        return [layer.load(matrix) for layer, matrix in zip(self.layers, layers, strict=True)]
+    def _draw(self, number: int, members: Sequence[Prepared], outputs: int) -> Tensor:
+        """Return what :func:`draw_weights` draws for a layer, drawn where it is needed."""
+        inputs = members[0].shapes[number][0]
+        keys = [make_key(member.seed, "weights", number) for member in members]
+        own = np.array([[[member.shapes[number][1]]] for member in members], np.int32)
+        spread = [
+            find_spread(member.training.network.init, *member.shapes[number]) for member in members
+        ]
+        bounds, biases = torch.tensor(spread, device=self.device).unbind(dim=1)
+        owned = torch.from_numpy(own).to(self.device)
+        columns = torch.arange(outputs, dtype=torch.int32, device=self.device)
+        rows = torch.arange(inputs, dtype=torch.int32, device=self.device)[:, None]
+        bits = hash_positions(
+            torch.tensor(keys, dtype=torch.int32, device=self.device),
+            (rows * owned + columns).flatten(1),
+        )
+        bits >>= 8
+        drawn = bits.view(len(members), inputs, outputs).to(torch.float32).mul_(2.0**-23)
+        drawn.mul_(bounds[:, None, None])
+        biased = biases[:, None, None].expand(-1, 1, outputs)
+        return torch.cat([drawn, biased], dim=1).mul_(columns < owned)
 
     def store(self, member: Prepared, parameters: Sequence[npt.NDArray[np.float32]]) -> Layers:
         """Return the layers of a member's network from its parameters."""

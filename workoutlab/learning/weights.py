@@ -14,7 +14,15 @@ from workoutlab.errors import InputError
 from workoutlab.learning.architectures import Architecture, Shapes
 from workoutlab.learning.randomness import draw_uniform, make_key
 
-__all__ = ["Floats", "Layers", "count_weights", "draw_weights", "pack_layers", "unpack_layers"]
+__all__ = [
+    "Floats",
+    "Layers",
+    "count_weights",
+    "draw_weights",
+    "find_spread",
+    "pack_layers",
+    "unpack_layers",
+]
 
 Floats = npt.NDArray[np.float32]
 Layers = list[Floats]
@@ -31,16 +39,27 @@ def draw_weights(network: Architecture, shapes: Shapes, seed: int) -> Layers:
     """
     layers = []
     for number, (inputs, outputs) in enumerate(shapes):
-        bound, bias = {
-            "he": ((6 / inputs) ** 0.5, 0.0),
-            "glorot": ((6 / (inputs + outputs)) ** 0.5, 0.0),
-            "muvr": (0.1, 1.0),
-        }[network.init]
+        bound, bias = find_spread(network.init, inputs, outputs)
         layer = np.full((inputs + 1, outputs), bias, np.float32)
         key = make_key(seed, "weights", number)
         layer[:-1] = draw_uniform(key, (inputs, outputs)) * np.float32(bound)
         layers.append(layer)
     return layers
+
+
+def find_spread(init: str, inputs: int, outputs: int) -> tuple[float, float]:
+    """Return in ± what a layer's weights are drawn, and what its biases are.
+
+    Examples
+    --------
+    >>> find_spread("muvr", 1200, 250)
+    (0.1, 1.0)
+    """
+    return {
+        "he": ((6 / inputs) ** 0.5, 0.0),
+        "glorot": ((6 / (inputs + outputs)) ** 0.5, 0.0),
+        "muvr": (0.1, 1.0),
+    }[init]
 
 
 def count_weights(shapes: Shapes) -> int:
