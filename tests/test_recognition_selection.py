@@ -191,6 +191,16 @@ def test_train__never_chooses_what_diverges(lab):
     assert "every choice failed" in rows_of(lab).loc["ann", "reason"]
 
 
+def test_train__fails_who_has_one_exercise_and_nobody_else(lab):
+    before = train(plan(lab), RECIPE, search=SEARCH, name="before")
+    lab.append([make_recording("dan", seed, ("curl",)) for seed in (30, 31)])
+    result = train(plan(lab), RECIPE, search=SEARCH, cohort=4)
+    assert result.trained == before.trained
+    assert "windows of one exercise" in result.failed["dan"]
+    digests = [rows_of(lab, name)["weights_digest"].tolist() for name in ("before", "exercise")]
+    assert digests[0] == digests[1]
+
+
 def test_train__in_small_parts_chooses_the_same(lab, monkeypatch):
     train(plan(lab), RECIPE, search=SEARCH, name="whole")
     calls = []

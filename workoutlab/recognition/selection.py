@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
+import torch
 
 from workoutlab.errors import InputError, TrainingError
-from workoutlab.learning.engines import Engine, Trained, train_members
+from workoutlab.learning.engines import Engine, Trained, choose_engine, train_members
 from workoutlab.learning.networks import count_weights
+from workoutlab.learning.stacked import StackedEngine
 from workoutlab.recognition.material import Material
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.recognition.search import (
@@ -32,6 +34,8 @@ __all__ = ["Choosing", "Selection", "choose_settings", "make_selection"]
 
 _MOST_BYTES: Final = 128 * 2**20
 """Of the weights of networks that wait to be scored."""
+_MOST_BYTES_ON_GPU: Final = 4 * 2**30
+"""The same where a GPU trains, which wants thousands of networks at a time."""
 
 
 @dataclass(frozen=True)
@@ -175,8 +179,9 @@ def choose_settings(
         )
         for each in materials
     ]
+    room = _MOST_BYTES_ON_GPU if _trains_on_gpu(engine) else _MOST_BYTES
     while pending := _list_pending(runs, selection.policy):
-        for part in _divide(pending, recipe):
+        for part in _divide(pending, recipe, room):
             _run_round(part, recipe, selection.validation, engine)
     return runs
 
@@ -186,20 +191,28 @@ def _list_pending(runs: Sequence[Choosing], policy: Policy) -> list[tuple[Choosi
 
 
 def _divide(
-    pending: Sequence[tuple[Choosing, Trial]], recipe: Recipe
+    pending: Sequence[tuple[Choosing, Trial]], recipe: Recipe, most: int
 ) -> Iterator[Sequence[tuple[Choosing, Trial]]]:
-    """Part trials so that the weights of a part's networks stay within memory's bounds."""
+    """Part trials so that the weights of a part's networks take so many bytes at most."""
     part: list[tuple[Choosing, Trial]] = []
-    room = _MOST_BYTES
+    room = most
     for run, trial in pending:
         weights = _count_bytes(run.material, apply_choice(recipe, trial.choice)) * len(run.folds)
         if part and weights > room:
             yield part
-            part, room = [], _MOST_BYTES
+            part, room = [], most
         part.append((run, trial))
         room -= weights
     if part:
         yield part
+
+
+def _trains_on_gpu(engine: str | Engine) -> bool:
+    """Tell whether an engine trains on a GPU, here."""
+    chosen = choose_engine(engine)
+    if not isinstance(chosen, StackedEngine) or chosen.device.startswith("cpu"):
+        return False
+    return torch.cuda.is_available()
 
 
 def _count_bytes(material: Material, recipe: Recipe) -> int:
