@@ -196,6 +196,13 @@ def test_lab_models__lists_who_holds_what_under_every_name(lab):
         lab.models("setup")
 
 
+def test_lab_models__counts_the_classes_of_the_network_that_serves_a_person(lab):
+    _store_one(lab, EVERYONE, 0, '["curl", "press", "row"]')
+    _store_one(lab, "ann", 1, "[]", kind="common", base=0)
+    _store_one(lab, "bob", 2, '["curl", "press"]', kind="fine-tuned", base=0)
+    assert lab.models()["classes"].tolist() == [3, 3, 2]
+
+
 def test_models__show_themselves_in_a_notebook(lab):
     _store(lab, [f"person-{number:02}" for number in range(12)])
     page = Models(lab)._repr_html_()

@@ -211,6 +211,9 @@ class Models:
     ) -> tuple[Path, ...]:
         """Write a person's network to a file for others, which appears whole or not at all.
 
+        It holds the network and, but for Muvr's, the person's id; :meth:`Lab.erase_user` does not
+        reach it.
+
         Parameters
         ----------
         path

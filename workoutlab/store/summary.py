@@ -144,7 +144,12 @@ def list_models(root: zarr.Group, name: str | None = None) -> "pd.DataFrame":
 
 def _list_models(root: zarr.Group, name: str) -> "pd.DataFrame":
     home = open_group(open_group(root, layout.MODELS), name)
-    frame = tables.read(home, NETWORKS, OF_MODELS)
+    frame = tables.read(home, NETWORKS, [*OF_MODELS, "base"])
+    # Whom the common network serves has no classes of their own.
+    served = (frame["classes"] == "[]") & frame["base"].isin(frame.index)
+    known = frame["classes"].loc[frame["base"][served].astype("int64")]
+    frame.loc[served, "classes"] = known.to_numpy()
+    frame = frame.drop(columns="base")
     return tidy_models(frame[~frame["user"].duplicated(keep="last")].sort_values("user"), name)
 
 
