@@ -26,7 +26,7 @@ from workoutlab.signals import Windows
 from workoutlab.signals.inputs import name_inputs
 from workoutlab.store import tables
 
-__all__ = ["Cohort", "group_people", "train_cohort"]
+__all__ = ["Cohort", "find_erased", "group_people", "train_cohort"]
 
 _COHORTS_PER_THREAD: Final = 32
 """So many that a lost worker or a killed run repeats little, and threads end together."""
@@ -210,7 +210,7 @@ class _Result:
 def _store(root: zarr.Group, cohort: Cohort, trained: Sequence[_Result], seen: int) -> list[str]:
     """Append the networks to the newest root, and return the users who are no longer in it."""
     known, _ = read_digests(root, cohort.name, seen)  # another run may have been faster
-    erased = _find_erased(root, cohort.windows, [each.person for each in trained])
+    erased = find_erased(root, cohort.windows, [each.person for each in trained])
     new = [
         each
         for each in trained
@@ -231,7 +231,7 @@ def _store(root: zarr.Group, cohort: Cohort, trained: Sequence[_Result], seen: i
     return erased
 
 
-def _find_erased(root: zarr.Group, windows: Windows, people: Sequence[Person]) -> list[str]:
+def find_erased(root: zarr.Group, windows: Windows, people: Sequence[Person]) -> list[str]:
     """Return the users some of whose recordings are no longer in the lab."""
     rows = windows.segments["recording"].to_numpy()
     asked = np.unique(rows)

@@ -13,10 +13,11 @@ import pandas as pd
 from workoutlab.errors import InputError
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.schema import EVERYONE
-from workoutlab.signals import Windows
-from workoutlab.signals.code import DECISIVE, digest_modules
+from workoutlab.signals import Windows, code
+from workoutlab.signals.code import digest_modules
 
 __all__ = [
+    "DECISIVE",
     "EVERYONE",
     "Person",
     "describe_plan",
@@ -25,8 +26,8 @@ __all__ = [
     "select_people",
 ]
 
-_DECISIVE: Final = (
-    *DECISIVE,
+DECISIVE: Final = (
+    *code.DECISIVE,
     "learning/randomness.py",
     "learning/architectures.py",
     "learning/networks.py",
@@ -155,7 +156,7 @@ def describe_plan(windows: Windows) -> dict[str, object]:
 
 
 def _code_digest() -> str:
-    return digest_modules(_DECISIVE)
+    return digest_modules(DECISIVE)
 
 
 def list_classes(segments: pd.DataFrame) -> list[str]:
