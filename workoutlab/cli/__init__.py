@@ -1,8 +1,8 @@
-"""The command line: ``workoutlab demo|ingest|info|features|train|evaluate|models|...|verify``."""
+"""The command line: ``workoutlab demo|ingest|info|features|train|choose|...|verify``."""
 
 import typer
 
-from workoutlab.cli import coach, features, kept, labs, models, tour
+from workoutlab.cli import choice, coach, features, kept, labs, models, tour
 
 __all__ = ["app"]
 
@@ -20,6 +20,8 @@ app.command()(labs.info)
 app.command()(features.features)
 app.command()(models.train)
 app.command()(models.evaluate)
+app.command()(choice.choose)
+app.command()(choice.crossover)
 app.command()(kept.models)
 app.command()(kept.promote)
 app.command()(kept.rollback)

@@ -44,6 +44,7 @@ __all__ = [
     "StepOption",
     "TrimOption",
     "UserOption",
+    "check_report",
     "evaluate",
     "make_plan",
     "train",
@@ -220,7 +221,7 @@ def evaluate(  # noqa: PLR0913  one parameter an option
             schedule=schedule,
             scaling=scaling,
         )
-        _check_report(report)
+        check_report(report)
         how = choose_by(folds=folds, criterion=criterion)
         result = evaluate_recipe(
             windows,
@@ -245,7 +246,7 @@ def make_plan(lab: str, layout: Mapping[str, Any], **filters: Any) -> "Windows":
     return windows(Lab(lab, create=False), **layout, **chosen)
 
 
-def _check_report(report: Path | None) -> None:
+def check_report(report: Path | None) -> None:
     """Refuse a report that could not be written, before the long work."""
     if report is not None and (report.is_dir() or not report.parent.is_dir()):
         raise InputError(f"--report: expected a file in a folder that is there, got {report}")

@@ -32,7 +32,7 @@ from workoutlab.recognition.deciding import (
     decide,
     estimate_prior,
 )
-from workoutlab.recognition.kinds import CRITERIA, list_trained
+from workoutlab.recognition.kinds import CRITERIA, check_plain
 from workoutlab.recognition.models import Models
 from workoutlab.recognition.people import EVERYONE, Person, find_people
 from workoutlab.recognition.recipe import Recipe
@@ -230,6 +230,7 @@ def _check(
     if unknown := set(options) - set(Options.__annotations__):
         known = ", ".join(sorted(Options.__annotations__))
         raise InputError(f"choose takes {known}, got {', '.join(sorted(unknown))}")
+    check_plain(recipe)
     choose_engine(options.get("engine", "auto"))
     if (most := options.get("cohort")) is not None:
         check_number("cohort", most, whole=True, low=1)
@@ -437,10 +438,10 @@ class _Run:
         work = Cohort(
             crew.supply.windows, list(people), crew.recipe, crew.name, crew.engine, seen=0
         )
-        trainings = 1 + self.rules.folds * len(list_trained(self.rules.kinds))
-        groups = group_people(
-            work, max(cluster.count_threads() // trainings, 1), self.options.get("cohort")
-        )
+        # Beside inputs, networks of all folds are there, and what their first layers make of them.
+        room = cluster.find_memory() // 16
+        threads, most = cluster.count_threads(), self.options.get("cohort")
+        groups = group_people(work, threads, room, most)
         done, failed = 0, 0
         with self._progress(unit, len(people)) as report:
             for position, outcome in cluster.run_tasks(task, map(crew.part, groups)):

@@ -33,6 +33,7 @@ from workoutlab.recognition.kinds import (
     Judge,
     Labelled,
     average,
+    check_plain,
     fit_judges,
     list_judges,
     list_trained,
@@ -148,7 +149,7 @@ def crossover(  # noqa: PLR0913  all are settings of one measurement
     progress
         Whether to show progress on standard error, where that is a terminal.
     **choosing
-        ``kinds``, ``folds`` (3) of validation, ``criterion`` ("error") and ``margin`` (0), as of
+        ``kinds``, ``folds`` (3) of validation, ``criterion`` ("windows") and ``margin`` (0), as of
         :func:`~workoutlab.recognition.choice.choose`; ``test_share`` (0.2); ``groups`` of people
         that are left out together, by person: by default each by themselves up to 30 people, ten
         groups beyond.
@@ -202,6 +203,7 @@ def _check(
         raise InputError(f"windows: expected the plan of windows(lab), got {windows!r}")
     if not isinstance(recipe, Recipe):
         raise InputError(f"recipe: expected a Recipe, got {recipe!r}")
+    check_plain(recipe)
     if protocol not in ("set", "person"):
         raise InputError(f"protocol: expected 'set' or 'person', got {protocol!r}")
     if unknown := set(choosing) - set(Choosing.__annotations__):
@@ -212,7 +214,7 @@ def _check(
     for count in counts:
         check_number("counts", count, whole=True, low=1)
     check_number("folds", choosing.get("folds", 3), whole=True, low=2)
-    if choosing.get("criterion", "error") not in CRITERIA:
+    if choosing.get("criterion", "windows") not in CRITERIA:
         raise InputError(
             f"criterion: expected one of {', '.join(CRITERIA)}, got {choosing['criterion']!r}"
         )
@@ -237,7 +239,7 @@ def _study(
         engine=engine,
         kinds=check_kinds(choosing.get("kinds", KINDS)),
         folds=choosing.get("folds", 3),
-        criterion=choosing.get("criterion", "error"),
+        criterion=choosing.get("criterion", "windows"),
         ranks=ranks,
     )
 

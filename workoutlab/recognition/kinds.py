@@ -24,6 +24,7 @@ __all__ = [
     "Judge",
     "Labelled",
     "average",
+    "check_plain",
     "fit_judges",
     "list_judges",
     "list_trained",
@@ -100,6 +101,21 @@ class Judge:
         found = np.zeros((len(inputs), len(among)))
         found[:, np.searchsorted(among, self.classes)] = self.network.predict(inputs)
         return found
+
+
+def check_plain(recipe: Recipe) -> None:
+    """Refuse a recipe whose windows are augmented: kinds are compared on recorded ones.
+
+    Raises
+    ------
+    InputError
+        If it augments them.
+    """
+    if recipe.augment is not None:
+        raise InputError(
+            "augment: networks that share the layers of a common one are trained on recorded "
+            "windows; give a recipe without augment"
+        )
 
 
 def average(judges: Sequence[Judge], inputs: Floats, among: Sequence[str]) -> Chances:
