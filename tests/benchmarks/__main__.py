@@ -29,7 +29,7 @@ def show(figures: Sequence[Figure]) -> None:
         "version",
         title="Medians; ratio is time for the same work, over ours",
     )
-    for heading in ("seconds", "throughput", "ratio", "peak RSS"):
+    for heading in ("seconds", "throughput", "ratio", "CPU s", "peak RSS"):
         table.add_column(heading, justify="right")
     for figure in figures:
         table.add_row(
@@ -39,6 +39,7 @@ def show(figures: Sequence[Figure]) -> None:
             f"{figure.seconds:.4g}",
             f"{figure.throughput:,.4g} {figure.unit}",
             f"{figure.ratio:.2f}",
+            f"{figure.cpu_seconds:.4g}",
             f"{figure.peak_rss_mb:,.0f} MB",
         )
     Console(width=130).print(table)

@@ -8,12 +8,17 @@ import statistics
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import psutil
+
 __all__ = ["Contender", "Figure", "Workload", "measure"]
+
+Run = tuple[float, float, float, float]
+"""Seconds, amount of work, peak memory, and CPU seconds of one turn."""
 
 Work = Callable[[], float]
 """Does the work once and returns how much it was, in the workload's unit."""
@@ -53,6 +58,7 @@ class Figure:
     throughput: float
     unit: str
     ratio: float
+    cpu_seconds: float
     peak_rss_mb: float
 
     def to_json(self) -> str:
@@ -79,7 +85,7 @@ def measure(
             own = folder / f"{workload.name}-{contender.name}".replace(" ", "-")
             own.mkdir()
             turns[contender.name] = stack.enter_context(_start(contender, full, own))
-        runs: dict[str, list[tuple[float, float, float]]] = {}
+        runs: dict[str, list[Run]] = {}
         versions: dict[str, str] = {}
         for name, pipe in turns.items():
             ready = pipe.recv()
@@ -102,7 +108,7 @@ def measure(
 
 def _figures(
     workload: Workload,
-    runs: dict[str, list[tuple[float, float, float]]],
+    runs: dict[str, list[Run]],
     versions: dict[str, str],
 ) -> list[Figure]:
     medians = {name: statistics.median(run[0] for run in done) for name, done in runs.items()}
@@ -117,6 +123,7 @@ def _figures(
             throughput=speeds[name],
             unit=f"{workload.unit}/s",
             ratio=ours / speeds[name],
+            cpu_seconds=statistics.median(run[3] for run in runs[name]),
             peak_rss_mb=max(run[2] for run in runs[name]),
         )
         for name, seconds in medians.items()
@@ -155,13 +162,26 @@ def _serve(pipe: Connection, contender: Contender, full: bool, folder: Path) -> 
         except EOFError:
             return
         _reset_peak_rss()
+        spent = _cpu_seconds()
         started = time.perf_counter()
         try:
             amount = work()
         except Exception as error:
             pipe.send(RuntimeError(f"{type(error).__name__}: {error}"))
             return
-        pipe.send((time.perf_counter() - started, amount, _peak_rss_mb()))
+        seconds = time.perf_counter() - started
+        pipe.send((seconds, amount, _peak_rss_mb(), _cpu_seconds() - spent))
+
+
+def _cpu_seconds() -> float:
+    """CPU time of this process and those under it: what a busy machine does not change much."""
+    own = psutil.Process()
+    total = 0.0
+    for process in (own, *own.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 def _reset_peak_rss() -> None:
