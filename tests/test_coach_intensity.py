@@ -88,6 +88,7 @@ def test_suggest_intensity__a_second_run_adds_nothing(lab):
     before = lab.snapshot
     again = suggest_intensity(Lab(lab.url), now=NOW)
     assert (again.by_regression, again.by_fallback, again.unchanged) == (0, 0, 3)
+    assert again.simulated == 3
     assert lab.refresh().snapshot == before
     assert len(again.frame) == 9
 

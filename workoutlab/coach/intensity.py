@@ -6,9 +6,9 @@
                                                 (z-score, lags, choice, fit, predict)
 
 Each step is a function of its own, on tables and arrays; :func:`suggest_intensity` runs all of
-them, in tasks of some thousand people, each of which makes one commit. Nothing but the lab grows
-with the number of people: the tables are read block by block, and the sessions of a bounded number
-of eligible people are held at a time.
+them, in tasks of some thousand people, each of which makes one commit. Tables are read block by
+block, and the sessions of a bounded number of eligible people are held at a time: but for the ids
+of those who are due, nothing grows with the number of people except the lab.
 """
 
 import copy
@@ -50,8 +50,9 @@ from workoutlab.store import tables
 
 __all__ = ["SuggestionResult", "suggest_intensity"]
 
-_PEOPLE_AT_ONCE: Final = 100_000
-"""Eligible people whose sessions are in memory at a time, some 100 bytes a session."""
+_PEOPLE_AT_ONCE: Final = 50_000
+"""Eligible people whose sessions are in memory at a time, less than a kilobyte a session; each
+further group reads the tables again."""
 _PEOPLE_PER_TASK: Final = 2_000
 _ERRORS: Final = ("position", "validation_error", "last_error", "mean_error")
 _NAMED: Final = 10
@@ -91,7 +92,7 @@ class SuggestionResult:
     unchanged
         For how many they were there already, made from the same history, settings and code.
     simulated
-        How many of those suggested for have simulated sessions.
+        How many of those who have suggestions have simulated sessions.
     left_out
         Who got none since too little is known, and why.
     failed
@@ -364,9 +365,12 @@ def _find_histories(run: _Run, frame: pd.DataFrame, known: frozenset[str]) -> tu
     histories, without = find_histories(frame, run.now, due)
     digests = digest_people(histories, run.now_ns, run.settings())
     new = [number for number, digest in enumerate(digests) if digest not in known]
-    everyone = _Batch(run, histories.select(new), tuple(digests[number] for number in new))
-    unchanged = len(histories) - len(new)
-    return everyone, _Tally(eligible=len(due), unchanged=unchanged, left_out=without)
+    lean = replace(run, users=None)  # a million ids need not go to each worker
+    everyone = _Batch(lean, histories.select(new), tuple(digests[number] for number in new))
+    there = np.setdiff1d(np.arange(len(histories)), new)
+    simulated = int(histories.simulated[there].sum())
+    found = _Tally(len(due), unchanged=len(there), simulated=simulated, left_out=without)
+    return everyone, found
 
 
 def _run_batches(everyone: _Batch, size: int) -> Iterator[tuple[int, _Tally]]:
