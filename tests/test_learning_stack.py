@@ -253,3 +253,15 @@ def test_program__draws_the_same_weights_as_one_member_does(name):
 def replace_init(network, init):
     settings = {**network.settings(), "init": init}
     return read_architecture(settings)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_stack__trains_one_output_for_two_classes_as_torch_does(optimizer):
+    training = Training(MLP(6, link="logistic"), optimizer=optimizer, smoothing=0.1, epochs=3)
+    cohort = [make_member(key, 40 + key, 2, training) for key in range(2)]
+    cohort.append(make_member(3, 30, 3, training))
+    for member, outcome in zip(cohort, train_members(cohort, StackedEngine("cpu")), strict=True):
+        expected, losses = train_by_torch(member)
+        np.testing.assert_allclose(weights(outcome)[2 * INPUTS :], expected, atol=3e-5)
+        np.testing.assert_allclose(outcome.history[-1]["loss"], losses[-1], rtol=1e-4)
+        assert outcome.network.classes == member.classes

@@ -142,7 +142,7 @@ class Lbfgs(Stack):
             torch.baddbmm(gradients[layer], *factors, beta=beta, out=gradients[layer])
 
         table = self._table
-        nothing = torch.zeros_like(table.rows[rows])  # no unit is dropped
+        nothing = torch.zeros_like(table.rows[rows], dtype=torch.int32)  # no unit is dropped
         parameters = [layer[:active] for layer in self.parameters]
         plain = self.program.differentiate(
             parameters, table.rows[rows], table.shares[rows], nothing, learn

@@ -203,9 +203,7 @@ class Program:
         if not len(places):
             return
         self._losses = Losses([self.members[place] for place in places], self.outputs, self.device)
-        chosen = np.asarray(places)
-        keeps = self._all_keeps[chosen]
-        self._keys = self._all_keys[torch.from_numpy(chosen).to(self.device)]
+        keeps = self._all_keeps[np.asarray(places)]
         self._keep = torch.from_numpy(keeps) if np.ptp(keeps) else float(keeps[0])
         self._drops = bool((keeps < 1).any()) and self._columns[-1] > 0
 
@@ -214,7 +212,7 @@ class Program:
         parameters: Sequence[Tensor],
         rows: Tensor,
         shares: Tensor,
-        positions: Tensor,
+        bits: Tensor,
         learn: LearnBlock,
     ) -> Tensor:
         """Hand gradients to `learn`, and return the weighted loss of each member.
@@ -225,8 +223,8 @@ class Program:
             Of each layer.
         rows, shares
             Shape (member, row): windows, and what each counts for.
-        positions
-            The same: numbers that decide which units are dropped.
+        bits
+            The same: :meth:`draw_rows`, which decide what units are dropped.
         learn
             Takes each layer's factors; parameters may change in the last block.
         """
@@ -236,7 +234,7 @@ class Program:
         for start in range(0, total, size):
             part = slice(start, start + size)
             ends = (start == 0, start + size >= total)
-            masks = self._draw_masks(positions[:, part])
+            masks = self._draw_masks(bits[:, part])
             scores, traces = forward(self.layers, self._inputs[rows[:, part]], parameters, masks)
             losses, errors = self._losses.differentiate(scores, self._hot[rows[:, part]])
             loss += (losses * shares[:, part]).sum(dim=1)
@@ -266,11 +264,17 @@ class Program:
         loss, error = sums.cpu().numpy()
         return loss, error
 
-    def _draw_masks(self, positions: Tensor) -> list[Tensor | None]:
+    def draw_rows(self, places: Sequence[int], firsts: Sequence[int], count: int) -> Tensor:
+        """Return random bits of so many rows of some members, from a position in each on."""
+        start = torch.tensor(list(firsts), device=self.device)[:, None]
+        keys = self._all_keys[torch.tensor(list(places), device=self.device)]
+        return hash_positions(keys, start + torch.arange(count, device=self.device))
+
+    def _draw_masks(self, bits: Tensor) -> list[Tensor | None]:
         masks: list[Tensor | None] = [None] * len(self.layers)
         if not self._drops:
             return masks
-        mask = mask_units(hash_positions(self._keys, positions), self._units, self._keep)
+        mask = mask_units(bits, self._units, self._keep)
         for number, layer in enumerate(self.layers):
             if layer.units:
                 masks[number] = mask[..., self._columns[number] : self._columns[number + 1]]

@@ -260,6 +260,7 @@ class Descent(Stack):
         self._optimizer = make_optimizer(members[0].training.optimizer, self.parameters)
         self._table = self.program.list_training()
         self._ordered = torch.zeros_like(self._table.rows)
+        self._bits = torch.zeros_like(self._table.rows, dtype=torch.int32)
         # All of a stack have the same batch, or each takes all its windows at once.
         self._batch = max(member.batch for member in members)
         self._sums = torch.zeros(len(members), dtype=torch.float64, device=device)
@@ -288,6 +289,7 @@ class Descent(Stack):
         self._totals = self._per_epoch * np.array([each.epochs for each in trainings], np.int64)
         self._momentum = self._number([training.momentum for training in trainings])
         self._decay = self._number([training.weight_decay for training in trainings])
+        self._device_counts = torch.from_numpy(self._counts).to(self.device)[:, None]
         self._slots = torch.from_numpy(chosen).to(self.device)
 
     def move(self, source: int, slot: int) -> None:
@@ -296,9 +298,10 @@ class Descent(Stack):
         self._local[slot] = self._local[source]
         self._sums[slot] = self._sums[source]
         self._ordered[slot] = self._ordered[source]
+        self._bits[slot] = self._bits[source]
 
     def begin_epochs(self, slots: Sequence[int]) -> None:
-        """Draw the order of windows of epochs that begin."""
+        """Draw the order of windows of epochs that begin, and what decides on dropped units."""
         super().begin_epochs(slots)
         if not len(slots):
             return
@@ -314,6 +317,10 @@ class Descent(Stack):
             torch.tensor(keys, dtype=torch.int32, device=self.device), counts, self._table.longest
         )
         self._ordered[chosen] = self._table.rows[places].gather(1, drawn)
+        firsts = (self.steps[list(slots)] * self._batches[list(slots)]).tolist()
+        self._bits[chosen] = self.program.draw_rows(
+            [self.places[slot] for slot in slots], firsts, self._table.longest
+        )
 
     def advance(self) -> None:
         """Take the next step of all members in training."""
@@ -332,8 +339,8 @@ class Descent(Stack):
             self._optimizer.learn(layer, parameters[layer], factors, block=block, settings=settings)
 
         self._tell_step("step_begins", rates)
-        rows, shares, positions = self._choose_rows(local, numbers)
-        loss = self.program.differentiate(parameters, rows, shares, positions, learn)
+        rows, shares, bits = self._choose_rows(local)
+        loss = self.program.differentiate(parameters, rows, shares, bits, learn)
         self._tell_step("step_ends", rates, loss)
         real = np.minimum(self._batches, self._counts - local * self._batches)
         self._sums[:active] += loss * torch.from_numpy(real).to(self.device)
@@ -341,18 +348,15 @@ class Descent(Stack):
         numbers += 1
         self._conclude_epochs(rates)
 
-    def _choose_rows(self, local: Integers, numbers: Integers) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the windows of a step, what each counts for, and its position in the training."""
+    def _choose_rows(self, local: Integers) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the windows of a step, what each counts for, and its random bits."""
         active = self.active
-        places = torch.arange(self._batch, device=self.device)
-        first = torch.from_numpy(numbers * self._batches).to(self.device)
-        positions = first[:, None] + places
         start = torch.from_numpy(local * self._batches).to(self.device)
-        within = start[:, None] + places
-        rows = self._ordered[:active].gather(1, within.clamp(max=self._table.longest - 1))
-        counts = torch.from_numpy(self._counts).to(self.device)
-        real = (within < counts[:, None]).to(torch.float32)
-        return rows, real / real.sum(dim=1, keepdim=True), positions
+        within = start[:, None] + torch.arange(self._batch, device=self.device)
+        real = (within < self._device_counts).to(torch.float32)
+        within.clamp_(max=self._table.longest - 1)
+        rows, bits = (table[:active].gather(1, within) for table in (self._ordered, self._bits))
+        return rows, real / real.sum(dim=1, keepdim=True), bits
 
     def _find_rates(self, numbers: Integers) -> npt.NDArray[np.float64]:
         fall = (1 + np.cos(np.pi * numbers / self._totals)) / 2
