@@ -69,8 +69,9 @@ def find_units(segments: pd.DataFrame) -> npt.NDArray[np.int64]:
         bonds.append((np.arange(len(segments)), number_sets(segments)))
     if {"start_ns", "stop_ns"} <= set(segments.columns):
         timed = (segments["start_ns"].notna() & (segments["user"] != UNKNOWN)).to_numpy(dtype=bool)
-        runs = _find_overlaps(segments[timed], "user", "start_ns", "stop_ns")
-        bonds.append((np.flatnonzero(timed), runs))
+        if timed.any():
+            runs = _find_overlaps(segments[timed], "user", "start_ns", "stop_ns")
+            bonds.append((np.flatnonzero(timed), runs))
     units = np.arange(len(segments))
     while True:
         before = units.copy()
