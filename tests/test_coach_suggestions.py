@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tests.test_coach_history import LATER, make_sessions
 from workoutlab.coach import IntensityRegression, explain, find_histories, suggest, suggestions
+from workoutlab.coach.keeping import append_suggestions, digest_people
 from workoutlab.coach.regression import fit, predict
-from workoutlab.coach.suggestions import append_suggestions, digest_people, round_intensity
+from workoutlab.coach.suggestions import round_intensity
 from workoutlab.errors import NotInLabError
 from workoutlab.lab import Lab
 
