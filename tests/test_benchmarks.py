@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
+from tests.benchmarks import gpu
 from tests.benchmarks.__main__ import NAMES, main, workloads
 from tests.benchmarks.features import measure_costs
 from tests.benchmarks.harness import Contender, Work, Workload, measure
@@ -104,3 +106,17 @@ def test_main__unknown_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["nonsense"])
     assert "invalid choice: 'nonsense'" in capsys.readouterr().err
+
+
+def test_gpu__tells_time_and_share_of_the_bound(capsys: pytest.CaptureFixture[str]) -> None:
+    assert gpu.main(["--members", "2", "--epochs", "1", "--device", "cpu"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["members"] == 2
+    assert figures["seconds"] > 0
+    assert 0 < figures["share_of_bound"] < 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="tells what happens without a GPU")
+def test_gpu__says_that_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert gpu.main(["--members", "2"]) == 0
+    assert "sees no CUDA device" in capsys.readouterr().out
