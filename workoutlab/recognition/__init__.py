@@ -1,8 +1,10 @@
 """Personal networks: splits, training, evaluation and what models know."""
 
-from workoutlab.learning import MLP
+from workoutlab.learning import MLP, ConvNet
 from workoutlab.recognition.augmentation import Augmentation
+from workoutlab.recognition.choice import ChoiceResult, choose
 from workoutlab.recognition.choices import Choices
+from workoutlab.recognition.crossover import Crossover, crossover
 from workoutlab.recognition.evaluation import evaluate
 from workoutlab.recognition.exports import load_safetensors
 from workoutlab.recognition.models import Models, PersonalNetwork
@@ -22,7 +24,10 @@ __all__ = [
     "Baseline",
     "Between",
     "ChangeResult",
+    "ChoiceResult",
     "Choices",
+    "ConvNet",
+    "Crossover",
     "Evaluation",
     "Grid",
     "Halving",
@@ -33,6 +38,8 @@ __all__ = [
     "Recipe",
     "TrainResult",
     "check_split",
+    "choose",
+    "crossover",
     "evaluate",
     "load_safetensors",
     "promote",
