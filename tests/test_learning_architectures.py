@@ -77,6 +77,11 @@ def test_join__refuses_what_does_not_continue_the_front():
     shifted = replace(rest, scaler=fit_scaler("standard", np.ones((2, 5))))
     with pytest.raises(InputError, match="trained with scaling='none', got 'standard'"):
         front.join(shifted)
+    bent = replace(rest, description=MLP(4, activation="tanh"))
+    with pytest.raises(InputError, match=r"expected a network with .*relu.*, got .*tanh"):
+        front.join(bent)
+    trained_otherwise = replace(rest, description=MLP(4, dropout_keep=0.5, init="glorot"))
+    assert front.join(trained_otherwise).sizes == network.sizes
 
 
 def test_convnet__predicts_as_torch_does():

@@ -126,7 +126,8 @@ class Prepared:
     @property
     def batch(self) -> int:
         """Windows in a step."""
-        return self.training.batch or len(self.rows)
+        batch = None if self.training.optimizer == "lbfgs" else self.training.batch
+        return batch or len(self.rows)
 
     @property
     def steps(self) -> int:

@@ -287,7 +287,16 @@ class Front:
             raise InputError(
                 f"rest: expected layers {old.sizes}, any number of classes, got {rest.sizes}"
             )
+        own, other = (_list_functions(each.description) for each in (old, rest))
+        if own != other:
+            raise InputError(f"rest: expected a network with {own}, got {other}")
         return replace(self.network, layers=[*self.network.layers[: self.layers], *rest.layers])
+
+
+def _list_functions(network: Architecture) -> dict[str, object]:
+    """Return what decides, besides the weights, what a network makes of its inputs."""
+    trained_with = ("dropout_keep", "init")
+    return {name: value for name, value in network.settings().items() if name not in trained_with}
 
 
 def _drop_layers(network: Architecture, layers: int) -> Architecture:

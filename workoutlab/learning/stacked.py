@@ -13,9 +13,9 @@ import torch
 from workoutlab.errors import TrainingError
 from workoutlab.learning.callbacks import Callback, Listeners
 from workoutlab.learning.checkpoints import Checkpoints
+from workoutlab.learning.descent import Descent
 from workoutlab.learning.lbfgs import Lbfgs
 from workoutlab.learning.members import Fitted, Member, Prepared, Shared, prepare_member
-from workoutlab.learning.stack import Descent
 from workoutlab.learning.threads import one_thread
 
 __all__ = ["StackedEngine"]
