@@ -314,8 +314,8 @@ def prepare_spark(inputs: int, full: bool, folder: Path) -> Work:
     return work
 
 
-def prepare_open(full: bool, folder: Path) -> Work:
-    """Store networks of 60-250-50-8, and open some, each as if it were the only one."""
+def prepare_open(anew: bool, full: bool, folder: Path) -> Work:
+    """Store networks of 60-250-50-8 and open some; `anew`: each with its own look at the table."""
     people = 10_000 if full else 50
     lab = Lab(folder / "lab")
     network = MLP(*HIDDEN)
@@ -345,9 +345,11 @@ def prepare_open(full: bool, folder: Path) -> Work:
         lab.transact(store, "store networks")
     chosen = np.random.default_rng(3).integers(0, people, OPENED)
 
+    kept = Models(lab)
+
     def work() -> float:
         for number in chosen:
-            opened = Models(lab).network(f"person-{number:05}")
+            opened = (Models(lab) if anew else kept).network(f"person-{number:05}")
             assert len(opened.classes) == CLASSES
         return len(chosen)
 
@@ -398,6 +400,13 @@ WORKLOADS = (
     Workload(
         "networks-open-one",
         "model",
-        (Contender("workoutlab", partial(version, "workoutlab"), prepare_open, peer=False),),
+        (
+            Contender(
+                "kept", partial(version, "workoutlab"), partial(prepare_open, False), peer=False
+            ),
+            Contender(
+                "anew", partial(version, "workoutlab"), partial(prepare_open, True), peer=False
+            ),
+        ),
     ),
 )
