@@ -28,7 +28,7 @@ from workoutlab.learning.members import Member
 from workoutlab.recognition import (
     MLP,
     Augmentation,
-    Baseline,
+    Estimator,
     Evaluation,
     Grid,
     Protocol,
@@ -122,7 +122,7 @@ def _mark(first: int, sets: int, **facts: Any) -> Recording:
 
 def _spy(plan: Windows, **settings: Any) -> list[tuple[set[int], set[int]]]:
     Spy.calls.clear()
-    evaluate(plan, Baseline(Spy(), RawWindows(scale_g=1)), **settings)
+    evaluate(plan, Estimator(Spy(), RawWindows(scale_g=1)), **settings)
     return list(Spy.calls)
 
 
@@ -184,7 +184,7 @@ def test_evaluate__a_set_worn_on_two_sensors_is_on_one_side() -> None:
 def test_evaluate__figures_are_those_of_the_predictions() -> None:
     # The spy always says the first class, "curl", which is every other set.
     plan = _plan(_mark(0, 10, user="ann", session="mon"))
-    result = evaluate(plan, Baseline(Spy(), RawWindows()), seeds=2)
+    result = evaluate(plan, Estimator(Spy(), RawWindows()), seeds=2)
     assert result.sets.confusion.counts.tolist() == [[2, 0], [2, 0]]
     assert result.windows.confusion.counts.tolist() == [[8, 0], [8, 0]]
     assert result.windows.error_percent.mean == 50
@@ -326,7 +326,7 @@ def test_evaluate__nothing_scored_is_an_error_with_the_reasons() -> None:
     with pytest.raises(TrainingError, match="one known person only: nothing to train on"):
         evaluate(plan, forest, protocol="person")
     with pytest.raises(TrainingError, match="RuntimeError: out of order"):
-        evaluate(_plan(*_people()), Baseline(Broken(), Statistics()), seeds=1)
+        evaluate(_plan(*_people()), Estimator(Broken(), Statistics()), seeds=1)
 
 
 def test_evaluate__an_estimator_that_refuses_the_data_says_so() -> None:

@@ -159,7 +159,7 @@ def test_train__on_windows_of_several_lengths_and_rates_goes_by_each_persons_own
 
 def test_train__with_other_code_trains_everyone_again(lab, monkeypatch):
     train(plan(lab), RECIPE)
-    monkeypatch.setattr("workoutlab.recognition.people._code_digest", lambda: "other code")
+    monkeypatch.setattr("workoutlab.recognition.people._code_digest", lambda _: "other code")
     assert train(plan(lab), RECIPE).trained == ("ann", "bob", "cem")
 
 

@@ -155,7 +155,7 @@ def prepare_sklearn(jobs: int, full: bool, folder: Path) -> Work:
             each.best_estimator_.coef_ for each in fitted
         ]
 
-    return timed(solve, *people(100 if full else CHECKED))
+    return timed(solve, *people(50 if full else CHECKED))
 
 
 def prepare_dask_ml(full: bool, folder: Path) -> Work:
@@ -182,7 +182,7 @@ def prepare_dask_ml(full: bool, folder: Path) -> Work:
             each.best_estimator_.coef_ for each in fitted
         ]
 
-    return timed(solve, *people(50 if full else CHECKED))
+    return timed(solve, *people(25 if full else CHECKED))
 
 
 def prepare_spark(full: bool, folder: Path) -> Work:
@@ -193,7 +193,7 @@ def prepare_spark(full: bool, folder: Path) -> Work:
     from pyspark.sql import SparkSession
 
     names = [f"x{number}" for number in range(FEATURES)]
-    features, targets = people(200 if full else CHECKED)
+    features, targets = people(50 if full else CHECKED)
     flat = pd.DataFrame(features.reshape(-1, FEATURES), columns=names)
     flat["y"], flat["person"] = targets.ravel(), np.repeat(np.arange(len(targets)), ROWS)
     flat.to_parquet(folder / "rows.parquet")

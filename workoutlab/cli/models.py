@@ -32,7 +32,7 @@ from workoutlab.cli.recipes import (
 from workoutlab.errors import InputError
 
 if TYPE_CHECKING:
-    from workoutlab.recognition import Baseline, Recipe
+    from workoutlab.recognition import Estimator, Recipe
     from workoutlab.signals import Windows
 
 __all__ = [
@@ -252,9 +252,9 @@ def check_report(report: Path | None) -> None:
         raise InputError(f"--report: expected a file in a folder that is there, got {report}")
 
 
-def _forest(recipe: "Recipe") -> "Baseline":
+def _forest(recipe: "Recipe") -> "Estimator":
     from sklearn.ensemble import ExtraTreesClassifier
 
-    from workoutlab.recognition import Baseline
+    from workoutlab.recognition import Estimator
 
-    return Baseline(ExtraTreesClassifier(300, n_jobs=-1), recipe.inputs)
+    return Estimator(ExtraTreesClassifier(300, n_jobs=-1), recipe.inputs)

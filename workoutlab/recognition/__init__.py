@@ -5,13 +5,13 @@ from workoutlab.recognition.augmentation import Augmentation
 from workoutlab.recognition.choice import ChoiceResult, choose
 from workoutlab.recognition.choices import Choices
 from workoutlab.recognition.crossover import Crossover, crossover
+from workoutlab.recognition.estimators import Estimator
 from workoutlab.recognition.evaluation import evaluate
 from workoutlab.recognition.exports import load_safetensors
 from workoutlab.recognition.models import Models, PersonalNetwork
 from workoutlab.recognition.people import EVERYONE
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.recognition.results import Evaluation
-from workoutlab.recognition.scoring import Baseline
 from workoutlab.recognition.search import Between, Grid, Halving, Random
 from workoutlab.recognition.splits import Protocol, check_split, split
 from workoutlab.recognition.training import TrainResult, train
@@ -21,13 +21,13 @@ __all__ = [
     "EVERYONE",
     "MLP",
     "Augmentation",
-    "Baseline",
     "Between",
     "ChangeResult",
     "ChoiceResult",
     "Choices",
     "ConvNet",
     "Crossover",
+    "Estimator",
     "Evaluation",
     "Grid",
     "Halving",

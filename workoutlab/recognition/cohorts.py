@@ -13,7 +13,11 @@ import zarr
 from workoutlab import __version__
 from workoutlab.errors import TrainingError, WorkoutlabError
 from workoutlab.learning.engines import Engine, Trained, train_members
-from workoutlab.learning.networks import Architecture, count_weights
+from workoutlab.learning.members import History
+from workoutlab.learning.networks import Architecture, Network, count_weights
+from workoutlab.recognition.converted import OnnxModel
+from workoutlab.recognition.estimators import Estimator
+from workoutlab.recognition.fitting import fit_people
 from workoutlab.recognition.material import Material, read_material
 from workoutlab.recognition.models import append_networks, read_digests
 from workoutlab.recognition.people import Person, describe_plan, list_classes, select_people
@@ -62,7 +66,7 @@ class Cohort:
 
     windows: Windows
     people: Sequence[Person]
-    recipe: Recipe
+    recipe: Recipe | Estimator
     name: str
     engine: str | Engine
     seen: int
@@ -98,8 +102,12 @@ def group_people(
     augment = everyone.recipe.augment
     copies = 1 + (augment.copies if augment else 0)
     room = most_bytes // (4 * inputs * copies)
+    if isinstance(everyone.recipe, Estimator):
+        fair = -(-len(everyone.people) // (threads * _COHORTS_PER_THREAD))
+        return _fill(everyone.people, most or fair, room)
     # Shapes refuse inputs that a network cannot take: before any work.
-    weights = max(count_weights(each.shapes(inputs, classes=2)) for each in _networks(everyone))
+    networks = _networks(everyone.recipe, everyone.selection)
+    weights = max(count_weights(each.shapes(inputs, classes=2)) for each in networks)
     if most is None and wide:
         most = _MOST_ON_GPU
     elif most is None:
@@ -112,11 +120,10 @@ def group_people(
     return _fill(everyone.people, most, room)
 
 
-def _networks(everyone: Cohort) -> set[Architecture]:
+def _networks(recipe: Recipe, selection: Selection | None) -> set[Architecture]:
     """Return all networks that may be trained."""
-    choices = everyone.selection.policy.choices if everyone.selection else ()
-    chosen = (apply_choice(everyone.recipe, choice).network for choice in choices)
-    return {everyone.recipe.network, *chosen}
+    choices = selection.policy.choices if selection else ()
+    return {recipe.network, *(apply_choice(recipe, choice).network for choice in choices)}
 
 
 def _fill(people: Sequence[Person], most: int, windows: int) -> list[list[Person]]:
@@ -154,11 +161,11 @@ def train_cohort(cohort: Cohort) -> dict[str, str]:
     failed: dict[str, str] = {}
     read = dict(_read(cohort, missing, failed))
     trained = []
-    for person, choosing, outcome in _train(cohort, read):
-        if isinstance(outcome, Trained):
-            trained.append(_Result(person, outcome, choosing))
-        else:
+    for person, outcome in _train(cohort, read):
+        if isinstance(outcome, TrainingError):
             failed[person.user] = str(outcome).removeprefix(f"{person.user}: ")
+        else:
+            trained.append(outcome)
     if trained:
         erased = lab.transact(
             lambda root: _store(root, cohort, trained, seen),
@@ -180,11 +187,36 @@ def _read(
             failed[person.user] = f"{type(error).__name__}: {error}"
 
 
+@dataclass(frozen=True, eq=False)
+class _Result:
+    """A model that is to be stored, how training went, and how its settings were chosen."""
+
+    person: Person
+    model: Network | OnnxModel
+    history: History = ()
+    choosing: Choosing | None = None
+
+
 def _train(
     cohort: Cohort, read: Mapping[Person, Material]
-) -> Iterator[tuple[Person, Choosing | None, Trained | TrainingError]]:
+) -> Iterator[tuple[Person, _Result | TrainingError]]:
+    """Yield what came of each person's training."""
+    train = _train_networks if isinstance(cohort.recipe, Recipe) else _fit_estimators
+    for person, (choosing, outcome) in zip(read, train(cohort, list(read.values())), strict=True):
+        if isinstance(outcome, TrainingError):
+            yield person, outcome
+        elif isinstance(outcome, OnnxModel):
+            yield person, _Result(person, outcome, choosing=choosing)
+        else:
+            yield person, _Result(person, outcome.network, outcome.history, choosing)
+
+
+Outcome = tuple[Choosing | None, Trained | OnnxModel | TrainingError]
+
+
+def _train_networks(cohort: Cohort, materials: Sequence[Material]) -> Iterator[Outcome]:
     """Choose settings for each person where that is asked for, and train on all their sets."""
-    materials = list(read.values())
+    assert isinstance(cohort.recipe, Recipe)
     chosen: list[Choosing | None] = [None] * len(materials)
     recipes = [cohort.recipe] * len(materials)
     if cohort.selection is not None:
@@ -195,16 +227,12 @@ def _train(
         material.make_member(recipe, material.among)
         for material, recipe in zip(materials, recipes, strict=True)
     ]
-    return zip(read, chosen, train_members(members, cohort.engine), strict=True)
+    yield from zip(chosen, train_members(members, cohort.engine), strict=True)
 
 
-@dataclass(frozen=True, eq=False)
-class _Result:
-    """A network that is to be stored, and how its settings were chosen."""
-
-    person: Person
-    trained: Trained
-    choosing: Choosing | None
+def _fit_estimators(cohort: Cohort, materials: Sequence[Material]) -> Iterator[Outcome]:
+    assert isinstance(cohort.recipe, Estimator)
+    yield from fit_people(materials, cohort.recipe, cohort.selection)
 
 
 def _store(root: zarr.Group, cohort: Cohort, trained: Sequence[_Result], seen: int) -> list[str]:
@@ -226,7 +254,7 @@ def _store(root: zarr.Group, cohort: Cohort, trained: Sequence[_Result], seen: i
         "version": __version__,
     }
     rows = [_make_row(cohort, each) for each in new]
-    pieces = [each.trained.network.pack() for each in new]
+    pieces = [each.model.pack() for each in new]
     append_networks(root, cohort.name, rows, pieces, settings)
     return erased
 
@@ -242,20 +270,21 @@ def find_erased(root: zarr.Group, windows: Windows, people: Sequence[Person]) ->
 
 
 def _make_row(cohort: Cohort, result: _Result) -> dict[str, Any]:
-    windows, person, network = cohort.windows, result.person, result.trained.network
+    windows, person, model = cohort.windows, result.person, result.model
     segments = windows.segments.iloc[person.segments]
     return {
         "user": person.user,
         "digest": person.digest,
         "classes": json.dumps(list_classes(segments)),
-        "layers": json.dumps(network.describe()),
+        "format": "onnx" if isinstance(model, OnnxModel) else "network",
+        "layers": json.dumps(model.describe()),
         "windows": person.windows,
         "sets": len(segments),
         "recordings": segments["recording"].nunique(),
         "simulated": bool(segments["simulated"].any()),
         "snapshot": windows.lab.snapshot,
         "trained_ns": time.time_ns(),
-        "history": _dump(result.trained.history),
+        "history": _dump(result.history),
         **_tell_choice(cohort, result.choosing),
     }
 

@@ -10,10 +10,11 @@ import pandas as pd
 from workoutlab import __version__, cluster
 from workoutlab.errors import InputError, TrainingError
 from workoutlab.learning.engines import Engine
+from workoutlab.recognition.estimators import Estimator
 from workoutlab.recognition.people import describe_plan
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.recognition.results import Evaluation, NotScored, Source
-from workoutlab.recognition.scoring import Baseline, Job, Score, list_unsplit, score
+from workoutlab.recognition.scoring import Job, Score, list_unsplit, score
 from workoutlab.recognition.search import Policy, check_policy
 from workoutlab.recognition.selection import Selection
 from workoutlab.recognition.splits import Mask, Protocol, split, splittable
@@ -45,7 +46,7 @@ class Settings(SplitSettings, total=False):
 
 def evaluate(
     windows: Windows,
-    recipe: Recipe | Baseline | Any,
+    recipe: Recipe | Estimator | Any,
     *,
     protocol: str = "set",
     per: str = "all",
@@ -64,7 +65,7 @@ def evaluate(
         The plan of :func:`workoutlab.windows`. Segments without a label are left out.
     recipe
         What is trained: a :class:`~workoutlab.recognition.recipe.Recipe`; or, to compare, a
-        :class:`~workoutlab.recognition.scoring.Baseline` or a bare scikit-learn classifier
+        :class:`~workoutlab.recognition.estimators.Estimator` or a bare scikit-learn classifier
         (which then sees ``Statistics()``).
     protocol
         ``"set"``: a share of the sets of each exercise is tested, with several seeds.
@@ -123,7 +124,7 @@ def evaluate(
         protocol, **{name: dealing[name] for name in dealing if name not in _OF_SEARCHES}
     )
     _check_per(per, rules)
-    recipe = recipe if isinstance(recipe, Recipe | Baseline) else Baseline(recipe, Statistics())
+    recipe = recipe if isinstance(recipe, Recipe | Estimator) else Estimator(recipe, Statistics())
     selection = _make_selection(search, validation, recipe)
     windows = windows.select((windows.segments["exercise"] != "").to_numpy(dtype=bool))
     reasons = _find_unusable(windows, rules)
@@ -149,14 +150,9 @@ def evaluate(
 
 
 def _make_selection(
-    search: Policy | None, validation: Validation | None, recipe: Recipe | Baseline
+    search: Policy | None, validation: Validation | None, recipe: Recipe | Estimator
 ) -> Selection | None:
-    if search is not None and isinstance(recipe, Baseline):
-        raise InputError(
-            "search: it chooses settings of a Recipe; for an estimator give scikit-learn's "
-            "GridSearchCV as the estimator"
-        )
-    if search is None or isinstance(recipe, Baseline):
+    if search is None:
         if validation is not None:
             raise InputError("validation: of a search, and there is none; give search=Grid(...)")
         return None
@@ -239,10 +235,10 @@ def _explain_nothing(tally: Tally) -> str:
     return "nothing could be scored: " + ("; ".join(reasons) or "there are no labelled sets")
 
 
-def describe_recipe(recipe: Recipe | Baseline) -> dict[str, Any]:
+def describe_recipe(recipe: Recipe | Estimator) -> dict[str, Any]:
     """Return what a report says of a recipe: its name in a line, and its settings."""
     inputs = type(recipe.inputs).__name__
-    if isinstance(recipe, Baseline):
+    if isinstance(recipe, Estimator):
         name = f"{type(recipe.estimator).__name__} on {inputs}"
     else:
         name = f"{recipe.network.name} on {inputs}"

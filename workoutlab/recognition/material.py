@@ -12,6 +12,7 @@ from workoutlab.errors import TrainingError
 from workoutlab.learning.members import Member
 from workoutlab.learning.randomness import make_key
 from workoutlab.recognition.augmentation import compute_augmented
+from workoutlab.recognition.estimators import Estimator
 from workoutlab.recognition.people import Person, list_classes
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.recognition.splits import Mask
@@ -107,7 +108,7 @@ class Material:
         )
 
 
-def read_material(windows: Windows, person: Person, recipe: Recipe) -> Material:
+def read_material(windows: Windows, person: Person, recipe: Recipe | Estimator) -> Material:
     """Read a person's recordings and compute the inputs of their windows.
 
     Raises
@@ -140,7 +141,7 @@ def read_material(windows: Windows, person: Person, recipe: Recipe) -> Material:
 
 
 def compute_rows(
-    windows: Windows, recipe: Recipe
+    windows: Windows, recipe: Recipe | Estimator
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Compute the inputs of all windows, and of augmented copies of them if the recipe wants any.
 

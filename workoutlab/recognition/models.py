@@ -16,6 +16,7 @@ from workoutlab.errors import LabError, NotInLabError
 from workoutlab.lab import Lab
 from workoutlab.learning.networks import Network
 from workoutlab.recognition.comparison import compare_models
+from workoutlab.recognition.converted import OnnxModel
 from workoutlab.recognition.personal import Average, PersonalNetwork, Predictor
 from workoutlab.schema import EVERYONE, check_id
 from workoutlab.store import layout, tables
@@ -330,6 +331,8 @@ def _find_base(rows: Rows, facts: Mapping[str, Any]) -> int:
 
 
 def _unpack(rows: Rows, facts: Mapping[str, Any]) -> Predictor:
+    if facts["format"] == OnnxModel.format:
+        return OnnxModel.unpack(rows.piece(facts), json.loads(facts["layers"]))
     if facts["format"] != "network":
         raise LabError(
             f"the models {rows.name!r} hold a model of format {facts['format']!r}, which this "

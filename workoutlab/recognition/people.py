@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from workoutlab.errors import InputError
+from workoutlab.recognition.estimators import Estimator
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.schema import EVERYONE
 from workoutlab.signals import Windows, code
@@ -51,6 +52,9 @@ DECISIVE: Final = (
 )
 """The code that decides what a network becomes. Which segments there are shows in the plan."""
 
+_FITTED: Final = ("recognition/converted.py", "recognition/estimators.py", "recognition/fitting.py")
+"""Further code that decides what an estimator becomes."""
+
 _FACTS: Final = (
     *("digest", "start", "stop", "count", "rate_hz", "length", "step"),
     *("part_start", "part_stop", "exercise"),
@@ -84,7 +88,7 @@ class Person:
 
 def find_people(
     windows: Windows,
-    recipe: Recipe,
+    recipe: Recipe | Estimator,
     per: str = "user",
     how: Mapping[str, object] | None = None,
 ) -> list[Person]:
@@ -118,7 +122,7 @@ def find_people(
     # Columns as lists, once: a frame takes longer to cut than a person's segments to digest.
     facts = [segments[name].tolist() for name in _FACTS]
     prepared = json.dumps(windows.preparation.settings(), sort_keys=True)
-    common = [_code_digest(), recipe.digest(), prepared]
+    common = [_code_digest(recipe), recipe.digest(), prepared]
     if how is not None:
         common.append(json.dumps(how, sort_keys=True))
     people = []
@@ -155,8 +159,9 @@ def describe_plan(windows: Windows) -> dict[str, object]:
     return {**sizes, "preparation": windows.preparation.settings()}
 
 
-def _code_digest() -> str:
-    return digest_modules(DECISIVE)
+def _code_digest(recipe: Recipe | Estimator) -> str:
+    fitted = _FITTED if isinstance(recipe, Estimator) else ()
+    return digest_modules((*DECISIVE, *fitted))
 
 
 def list_classes(segments: pd.DataFrame) -> list[str]:

@@ -7,87 +7,28 @@ of windows.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from threading import Lock
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from workoutlab.errors import InputError, TrainingError
+from workoutlab.errors import TrainingError
 from workoutlab.learning.engines import Engine, train_members
-from workoutlab.learning.members import balance_rows
-from workoutlab.learning.randomness import make_key
+from workoutlab.recognition.estimators import Estimator, one_at_a_time
+from workoutlab.recognition.fitting import fit_material
 from workoutlab.recognition.material import Material, compute_rows
 from workoutlab.recognition.metrics import Confusion, count_confusion, vote
-from workoutlab.recognition.recipe import Inputs, Recipe
+from workoutlab.recognition.recipe import Recipe
 from workoutlab.recognition.results import NotScored
 from workoutlab.recognition.selection import Selection, choose_settings
 from workoutlab.recognition.splits import Mask, Protocol, Split, list_singles, split
 from workoutlab.recognition.units import number_sets
-from workoutlab.signals import Windows, compute
+from workoutlab.signals import Windows
 
-__all__ = ["Baseline", "Job", "Score", "list_unsplit", "score", "timed"]
+__all__ = ["Job", "Score", "list_unsplit", "score", "timed"]
 
 Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.floating]]
 """Turns inputs (window, input) into probabilities (window, class)."""
-
-_one_at_a_time = Lock()
-"""scikit-learn swaps the process's warning filters while it works, and threads that do so at the
-same time leave them wrong. An estimator that can use several cores does so by its ``n_jobs``."""
-
-
-@dataclass(frozen=True, eq=False)
-class Baseline:
-    """A scikit-learn classifier in place of a network, under the same protocol.
-
-    Parameters
-    ----------
-    estimator
-        A classifier with ``predict_proba``; it is cloned, and seeded where it takes a
-        ``random_state``. One is fitted at a time in a process: give it ``n_jobs`` to use the
-        cores.
-    inputs
-        What a window becomes, ``Statistics()`` say. Those that are not known stay NaN; an estimator
-        that takes none goes into a pipeline behind an imputer.
-    balance
-        Windows of rare exercises are repeated this often at most; 1 repeats none.
-    seed
-        Decides the estimator's random numbers, for each person and split differently.
-
-    Raises
-    ------
-    InputError
-        If the estimator has no ``predict_proba``.
-
-    Examples
-    --------
-    >>> from sklearn.ensemble import ExtraTreesClassifier
-    >>> from workoutlab.signals import Statistics
-    >>> Baseline(ExtraTreesClassifier(100), Statistics()).settings()["estimator"]
-    'ExtraTreesClassifier()'
-    """
-
-    estimator: Any
-    inputs: Inputs
-    balance: int = 1
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not hasattr(self.estimator, "predict_proba") or not hasattr(self.estimator, "fit"):
-            raise InputError(
-                f"expected a Recipe, or a scikit-learn classifier with predict_proba, whose "
-                f"probabilities are averaged over a set; got {self.estimator!r}"
-            )
-
-    def settings(self) -> dict[str, object]:
-        """Return all settings, as JSON takes them."""
-        return {
-            "inputs": dict(self.inputs.settings()),
-            "estimator": repr(self.estimator),
-            "balance": self.balance,
-            "seed": self.seed,
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +58,7 @@ class Job:
     windows: Windows
     clock: pd.DataFrame
     protocol: Protocol
-    recipe: Recipe | Baseline
+    recipe: Recipe | Estimator
     engine: str | Engine = "auto"
     user: str = ""
     fold: str = ""
@@ -229,11 +170,7 @@ class _Bench:
     def __init__(self, job: Job) -> None:
         segments = job.windows.segments
         self.job = job
-        if isinstance(job.recipe, Recipe):
-            self.inputs, self.row_segment = compute_rows(job.windows, job.recipe)
-        else:
-            self.inputs = compute(job.windows, job.recipe.inputs)
-            self.row_segment = np.repeat(np.arange(len(segments)), segments["count"])
+        self.inputs, self.row_segment = compute_rows(job.windows, job.recipe)
         self.labels = np.searchsorted(job.classes, segments["exercise"].to_numpy(dtype=str))
         self.sets = number_sets(segments)
         windows = int(segments["count"].sum())
@@ -244,8 +181,8 @@ class _Bench:
         """Train the model of each split."""
         job = self.job
         materials = [self._gather(part) for part in splits]
-        if isinstance(job.recipe, Baseline):
-            return [_fit_estimator(each, job.recipe) for each in materials]
+        if isinstance(job.recipe, Estimator):
+            return [_fit_estimator(each, job.recipe, job.selection) for each in materials]
         recipes = [job.recipe] * len(materials)
         if job.selection is not None:
             runs = choose_settings(materials, job.recipe, job.selection, job.engine)
@@ -307,26 +244,17 @@ class _Bench:
         return count_confusion(truth, chances.argmax(axis=1), self.job.classes)
 
 
-def _fit_estimator(material: Material, baseline: Baseline) -> Predict | TrainingError:
-    from sklearn.base import clone
-
-    part = material.find_windows(material.among)
-    if material.classes < 2:
-        return TrainingError(f"{material.key}: {len(part)} windows of one exercise")
-    estimator = clone(baseline.estimator)
-    if "random_state" in estimator.get_params(deep=False):
-        (seed, _) = make_key(baseline.seed, *material.purpose)
-        estimator.set_params(random_state=seed % 2**32)
-    rows = part[balance_rows(material.targets[part], baseline.balance)]
+def _fit_estimator(
+    material: Material, recipe: Estimator, selection: Selection | None
+) -> Predict | TrainingError:
     try:
-        with _one_at_a_time:
-            estimator.fit(material.inputs[rows], material.targets[rows])
-    except ValueError as error:  # scikit-learn's way to refuse data
+        fitted = fit_material(material, recipe, selection)[1]
+    except TrainingError as error:
         return TrainingError(f"{material.key}: {error}")
 
     def predict(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.floating]:
-        with _one_at_a_time:
-            chances: npt.NDArray[np.floating] = estimator.predict_proba(inputs)
+        with one_at_a_time():
+            chances: npt.NDArray[np.floating] = fitted.predict_proba(inputs)
         return chances
 
     return predict

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import product
-from typing import Final, Protocol
+from typing import Final, Protocol, overload
 
 from workoutlab.errors import InputError
 from workoutlab.learning.randomness import draw_bits, make_key
 from workoutlab.learning.training import Settings
+from workoutlab.recognition.estimators import Estimator
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.schema import check_number
 
@@ -434,7 +435,7 @@ def _spell(values: Mapping[str, object]) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
-def check_policy(policy: object, recipe: Recipe) -> None:
+def check_policy(policy: object, recipe: Recipe | Estimator) -> None:
     """Refuse, before any work, what is no search or chooses what the recipe cannot be.
 
     Raises
@@ -445,6 +446,8 @@ def check_policy(policy: object, recipe: Recipe) -> None:
     needed = ("choices", "work", "next", "settings")
     if isinstance(policy, type) or not all(hasattr(policy, name) for name in needed):
         raise InputError(f"search: expected Grid, Random or Halving, got {policy!r}")
+    if isinstance(recipe, Estimator) and isinstance(policy, Halving):
+        raise InputError("search: an estimator has no epochs to halve; expected Grid or Random")
     for choice in policy.choices:  # type: ignore[attr-defined]
         apply_choice(recipe, choice)
 
@@ -455,7 +458,11 @@ def list_names(recipe: Recipe) -> tuple[str, ...]:
     return tuple(sorted({*Settings.__dataclass_fields__, "network", *network}))
 
 
-def apply_choice(recipe: Recipe, choice: Choice) -> Recipe:
+@overload
+def apply_choice(recipe: Recipe, choice: Choice) -> Recipe: ...
+@overload
+def apply_choice(recipe: Estimator, choice: Choice) -> Estimator: ...
+def apply_choice(recipe: Recipe | Estimator, choice: Choice) -> Recipe | Estimator:
     """Return the recipe with the chosen settings.
 
     Parameters
@@ -477,6 +484,8 @@ def apply_choice(recipe: Recipe, choice: Choice) -> Recipe:
     >>> recipe.network.hidden, recipe.rate
     ((20,), 0.1)
     """
+    if isinstance(recipe, Estimator):
+        return recipe.choose(choice)
     chosen = dict(choice)
     if "network" in chosen:
         recipe = replace(recipe, network=chosen.pop("network"))  # type: ignore[arg-type]

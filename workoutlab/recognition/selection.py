@@ -11,6 +11,7 @@ from workoutlab.errors import InputError, TrainingError
 from workoutlab.learning.engines import Engine, Trained, choose_engine, train_members
 from workoutlab.learning.networks import count_weights
 from workoutlab.learning.stacked import StackedEngine
+from workoutlab.recognition.estimators import Estimator
 from workoutlab.recognition.material import Material
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.recognition.search import (
@@ -30,7 +31,7 @@ from workoutlab.recognition.validation import (
     score_of,
 )
 
-__all__ = ["Choosing", "Selection", "choose_settings", "make_selection"]
+__all__ = ["Choosing", "Selection", "choose_settings", "make_selection", "split_material"]
 
 _MOST_BYTES: Final = 128 * 2**20
 """Of the weights of networks that wait to be scored."""
@@ -64,7 +65,7 @@ class Selection:
 
 
 def make_selection(
-    search: Policy | None, recipe: Recipe, options: Mapping[str, object]
+    search: Policy | None, recipe: Recipe | Estimator, options: Mapping[str, object]
 ) -> Selection | None:
     """Return how settings are chosen, None without a search; refuse what cannot be chosen.
 
@@ -120,7 +121,11 @@ class Choosing:
         """Return the recipe with the best choice."""
         return recipe if self.best is None else apply_choice(recipe, self.best.choice)
 
-    def describe(self, recipe: Recipe, validation: Validation) -> dict[str, object]:
+    def estimator(self, recipe: Estimator) -> Estimator:
+        """Return the estimator with the best choice."""
+        return recipe if self.best is None else recipe.choose(self.best.choice)
+
+    def describe(self, recipe: Recipe | Estimator, validation: Validation) -> dict[str, object]:
         """Return what came of it, as the table of models keeps it."""
         units, scored = self.material.units, np.zeros(len(self.material.units), bool)
         for fold in self.folds:
@@ -133,7 +138,7 @@ class Choosing:
             "scores": [
                 {
                     "settings": describe_choice(trial.choice),
-                    "epochs": _shape(recipe, trial).epochs,
+                    "epochs": 1 if isinstance(recipe, Estimator) else _shape(recipe, trial).epochs,
                     "score": score_of(trial.costs, validation.criterion),
                 }
                 for trial in sorted(self.trials, key=lambda each: (each.share, each.number))
@@ -171,12 +176,7 @@ def choose_settings(
         In the same order; what cannot be chosen for says why.
     """
     runs = [
-        Choosing(
-            each,
-            selection.validation.split(
-                each.exercises, each.units, each.among, recipe.seed, *each.purpose, "folds"
-            ),
-        )
+        Choosing(each, split_material(each, recipe.seed, selection.validation))
         for each in materials
     ]
     room = _MOST_BYTES_ON_GPU if _trains_on_gpu(engine) else _MOST_BYTES
@@ -184,6 +184,13 @@ def choose_settings(
         for part in _divide(pending, recipe, room):
             _run_round(part, recipe, selection.validation, engine)
     return runs
+
+
+def split_material(material: Material, seed: int, validation: Validation) -> list[Mask]:
+    """Return which segments each fold of a person scores."""
+    return validation.split(
+        material.exercises, material.units, material.among, seed, *material.purpose, "folds"
+    )
 
 
 def _list_pending(runs: Sequence[Choosing], policy: Policy) -> list[tuple[Choosing, Trial]]:

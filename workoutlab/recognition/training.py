@@ -9,6 +9,8 @@ from workoutlab.errors import InputError
 from workoutlab.learning.engines import Engine
 from workoutlab.recognition.choices import Choices, read_choices
 from workoutlab.recognition.cohorts import Cohort
+from workoutlab.recognition.converted import check_converter
+from workoutlab.recognition.estimators import Estimator
 from workoutlab.recognition.models import read_digests
 from workoutlab.recognition.people import find_people
 from workoutlab.recognition.recipe import Recipe
@@ -101,7 +103,7 @@ class Options(Running, total=False):
 
 def train(
     windows: Windows,
-    recipe: Recipe,
+    recipe: Recipe | Estimator,
     *,
     per: str = "user",
     name: str = "exercise",
@@ -120,7 +122,9 @@ def train(
         The plan. Its labelled segments are trained on; networks go to the lab that it was made
         from, which moves to the snapshot that holds them.
     recipe
-        How networks are trained.
+        How networks are trained; or an :class:`~workoutlab.recognition.estimators.Estimator`, a
+        scikit-learn classifier or pipeline that is fitted in their place, kept as ONNX (extra
+        ``onnx``), with parameters chosen by dask-ml's ``GridSearchCV``.
     per
         ``"user"``: one network a person. ``"all"``: one for all of them.
     name
@@ -209,8 +213,10 @@ def train(
 def _check_arguments(windows: object, recipe: object, options: Options) -> None:
     if not isinstance(windows, Windows):
         raise InputError(f"windows: expected the plan of windows(lab), got {windows!r}")
-    if not isinstance(recipe, Recipe):
-        raise InputError(f"recipe: expected a Recipe, got {recipe!r}")
+    if not isinstance(recipe, Recipe | Estimator):
+        raise InputError(f"recipe: expected a Recipe or an Estimator, got {recipe!r}")
+    if isinstance(recipe, Estimator):
+        check_converter()
     if unknown := set(options) - set(Options.__annotations__):
         known = ", ".join(sorted(Options.__annotations__))
         raise InputError(f"train takes {known}, got {', '.join(sorted(unknown))}")
