@@ -6,15 +6,14 @@ What an engine costs depends on the machine. Milliseconds of one core of an AMD 
 ============== ======== =======
 layers         separate stacked
 ============== ======== =======
-1200-250-50-8  140      460
-60-250-50-8    60       63
-10-8-8         9        4
+1200-250-50-8  90       460
+60-250-50-8    28       63
+10-8-8         3        4
 ============== ======== =======
 
-A GPU wants the stack, whose single steps keep it busy. On a CPU ``"auto"`` is member by member,
-for the narrowest networks too: there the stack is faster, but the last bits of its sums depend on
-how many members it has, so that a network trained again in another cohort would differ from the
-first. Who does not mind asks for ``"stacked"``.
+A GPU wants the stack, whose single steps keep it busy. On a CPU ``"auto"`` is member by member.
+There a network is the same to the last bit in any cohort; the last bits of a stack's sums depend
+on how many members it has.
 """
 
 from collections.abc import Sequence
