@@ -10,6 +10,9 @@ import onnxruntime
 import pytest
 import safetensors
 from safetensors.numpy import load_file, save_file
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from workoutlab.errors import InputError, MissingExtraError, NotInLabError
 from workoutlab.lab import Lab
@@ -17,6 +20,7 @@ from workoutlab.learning.architectures import MLP, ConvNet
 from workoutlab.learning.networks import Network
 from workoutlab.learning.scaling import fit_scaler
 from workoutlab.learning.weights import draw_weights
+from workoutlab.recognition.converted import OnnxModel, convert
 from workoutlab.recognition.exports import FORMATS, load_safetensors
 from workoutlab.recognition.models import Models, append_networks
 from workoutlab.schema import EVERYONE
@@ -37,11 +41,11 @@ def train(network: MLP | ConvNet, scaling: str = "standard", classes: int = 3) -
     return Network(network, layers, scaler)
 
 
-def store(lab: Lab, network: Network, user: str = "ann", **columns: object) -> None:
+def store(lab: Lab, network: Network | OnnxModel, user: str = "ann", **columns: object) -> None:
     row = {
         "user": user,
         "digest": "d",
-        "classes": json.dumps(NAMES[: network.classes]),
+        "classes": json.dumps(NAMES[: getattr(network, "classes", 0)]),
         "layers": json.dumps(network.describe()),
         "windows": 40,
         "sets": 4,
@@ -129,6 +133,20 @@ def test_onnx__of_an_ensemble_averages_over_the_classes_of_both(lab, tmp_path):
     texts = {each.key: json.loads(each.value) for each in onnx.load(path).metadata_props}
     assert texts["classes"] == [*NAMES, "zumba"]
     assert texts["simulated"] is True
+
+
+def test_onnx__of_an_estimator_has_the_same_names_and_predicts_the_same(lab, tmp_path):
+    targets = np.arange(len(INPUTS)) % 3
+    steps = make_pipeline(StandardScaler(), LogisticRegression(C=0.1))
+    model = convert(steps.fit(INPUTS, targets), INPUTS)
+    store(lab, model, format="onnx", classes=json.dumps(NAMES[:3]))
+    (path,) = Models(lab).export(tmp_path / "ann.onnx", "ann")
+    np.testing.assert_allclose(run_onnx(path, INPUTS), steps.predict_proba(INPUTS), atol=1e-5)
+    texts = {each.key: json.loads(each.value) for each in onnx.load(path).metadata_props}
+    assert texts["classes"] == list(NAMES[:3])
+    for name, reason in (("ann.safetensors", "export an estimator as onnx"), ("a.raw", "an MLP")):
+        with pytest.raises(InputError, match=reason):
+            Models(lab).export(tmp_path / name, "ann")
 
 
 def test_onnx__tells_what_it_is_and_is_written_the_same_each_time(lab, tmp_path):

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Final
 
 from workoutlab import __version__
 from workoutlab.errors import InputError
-from workoutlab.recognition.converted import OnnxModel
 from workoutlab.recognition.exports.device import to_device
 from workoutlab.recognition.exports.files import check_target, write_files
 from workoutlab.recognition.exports.graph import to_onnx
@@ -32,8 +31,6 @@ def export_network(
         )
     target = check_target(path)
     opened = models.network(user)
-    if chosen == "onnx" and isinstance(opened.network, OnnxModel):
-        return write_files({target: opened.network.content})
     if chosen == "muvr":
         return write_files(to_device(opened, target))
     known = {"classes": list(opened.classes), "snapshot": opened.snapshot}

@@ -3,7 +3,8 @@
 The graph takes ``inputs``, shape (window, input), float32, and gives ``probabilities``, shape
 (window, class): scaling with its rule for inputs that are not known (NaN), layers, link; of an
 ensemble both networks and their mean. It is made of operators of opset 17, which runtimes have
-known since 2022.
+known since 2022. An estimator is ONNX already, of whatever operators its converter chose, and has a
+second output, ``label``: the place of the most probable class.
 """
 
 import json
@@ -18,6 +19,7 @@ from workoutlab.errors import InputError, MissingExtraError
 from workoutlab.learning.architectures import MLP, ConvNet
 from workoutlab.learning.networks import Floats, Network
 from workoutlab.learning.scaling import CLIP, Scaler
+from workoutlab.recognition.converted import OnnxModel
 from workoutlab.recognition.personal import Average, PersonalNetwork, Predictor
 
 if TYPE_CHECKING:
@@ -51,25 +53,47 @@ def to_onnx(opened: PersonalNetwork, card: Mapping[str, Any]) -> bytes:
         import onnx
     except ImportError as error:
         raise MissingExtraError("onnx", "export") from error
+    if isinstance(opened.network, OnnxModel):
+        model = _rename_ends(onnx.load_from_string(opened.network.content))
+    else:
+        model = _build(opened)
+    texts = {name: json.dumps(value) for name, value in card.items()}
+    onnx.helper.set_model_props(model, texts)
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _build(opened: PersonalNetwork) -> "onnx.ModelProto":
+    import onnx
+
     graph = _Graph()
-    probabilities = _add_model(graph, opened.network)
-    graph.rename(probabilities, "probabilities")
+    graph.rename(_add_model(graph, opened.network), "probabilities")
     shapes = {"inputs": _count_inputs(opened.network), "probabilities": len(opened.classes)}
     inputs, outputs = (
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["window", size])
         for name, size in shapes.items()
     )
-    model = onnx.helper.make_model(
+    return onnx.helper.make_model(
         onnx.helper.make_graph(graph.nodes, "network", [inputs], [outputs], graph.constants),
         opset_imports=[onnx.helper.make_opsetid("", _OPSET)],
         ir_version=_FORMAT_VERSION,
         producer_name="workoutlab",
         producer_version=__version__,
     )
-    texts = {name: json.dumps(value) for name, value in card.items()}
-    onnx.helper.set_model_props(model, texts)
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _rename_ends(model: "onnx.ModelProto") -> "onnx.ModelProto":
+    """Give an estimator's input and outputs the names that all exports have."""
+    graph = model.graph
+    label, probabilities = (output.name for output in graph.output)
+    names = {graph.input[0].name: "inputs", label: "label", probabilities: "probabilities"}
+    for ends in (graph.input, graph.output):
+        for end in ends:
+            end.name = names[end.name]
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    return model
 
 
 def _count_inputs(network: Predictor) -> int:
