@@ -102,6 +102,9 @@ def train(  # noqa: PLR0913  one parameter an option
     folds: FoldsOption = None,
     criterion: CriterionOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Train on GPUs: of workers with the resource GPU.")
+    ] = False,
     length: LengthOption = "8s",
     step: StepOption = "1s",
     trim: TrimOption = 0.1,
@@ -149,6 +152,7 @@ def train(  # noqa: PLR0913  one parameter an option
             per=per.value,
             name=name,
             search=read_search(search),
+            device="cuda" if gpu else None,
             progress=not json,
             **choose_by(folds=folds, criterion=criterion),
         )
