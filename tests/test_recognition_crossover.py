@@ -7,9 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.test_readers_tabular import GEOTEC
 from tests.test_recognition_cohorts import make_recording
 from tests.test_report import _parse
+from workoutlab import readers
 from workoutlab.errors import InputError, TrainingError
+from workoutlab.ingestion import ingest
 from workoutlab.lab import Lab
 from workoutlab.recognition import MLP, Recipe
 from workoutlab.recognition.crossover import crossover
@@ -189,3 +192,28 @@ def test_draw_curves__draws_what_is_known():
     assert ">9 %</text>" in picture
     single = draw_curves(pd.DataFrame({"common": [0.0]}, index=[4]), "set")
     assert "nan" not in single
+
+
+@pytest.fixture(scope="module")
+def geotec(real_data, tmp_path_factory):
+    """A plan of some people's watches."""
+    file = tmp_path_factory.mktemp("reader") / "geotec.toml"
+    file.write_text(GEOTEC)
+    reader = readers.get("tabular", **readers.read_options(file=file))
+    lab = Lab("memory://crossover-geotec")
+    folders = [real_data / "geotec" / f"s{number:02}" for number in (2, 5, 8, 11, 14)]
+    ingest(lab, folders, reader=reader)
+    return windows(lab, length="1s", step="200ms", trim=0, rate_hz=50, devices=["watch"])
+
+
+@pytest.mark.data
+def test_crossover__of_real_people_crosses(geotec):
+    recipe = Recipe(Statistics(), MLP(100, 50), epochs=10)
+    found = crossover(geotec, recipe, "person", counts=(2, 8), seeds=1, progress=False)
+    error = found.error_percent("windows")
+    assert found.source.people == 5
+    assert not found.source.simulated
+    assert error.loc[2, "common"] == error.loc[8, "common"]  # knows nothing of the person
+    assert error.loc[8, "own"] < error.loc[2, "own"]
+    assert error.loc["mean", "fine-tuned"] < error.loc["mean", "common"]
+    assert error.loc["mean", "chosen"] < error.loc["mean", "common"]

@@ -79,13 +79,14 @@ def blobs(classes, windows=40, seed=0):
     return (centres + random.normal(0, 0.5, centres.shape)).astype(np.float32), labels
 
 
+@pytest.mark.parametrize("link", ["softmax", "logistic"])
 @pytest.mark.parametrize("more", [0, 1, 2])
-def test_start_tuning__begins_with_what_the_common_network_says(more):
+def test_start_tuning__begins_with_what_the_common_network_says(link, more):
     inputs, labels = blobs(2)
-    how = Training(MLP(12, 6), epochs=10)
+    how = Training(MLP(12, 6, link=link), epochs=10)
     (common,) = train_members([Member("*", inputs, labels, 2, 0, how)])
     wider, targets = blobs(2 + more)
-    slow = Training(MLP(12, 6, dropout_keep=1), epochs=1, rate=1e-12, batch=None)
+    slow = Training(MLP(12, 6, link=link, dropout_keep=1), epochs=1, rate=1e-12, batch=None)
     member = Member("ann", wider, targets, 2 + more, 1, slow)
     tuning, join = start_tuning(member, common.network, known=[0, 1])
     (trained,) = train_members([tuning])
@@ -93,13 +94,13 @@ def test_start_tuning__begins_with_what_the_common_network_says(more):
     said, before = tuned.predict(inputs), common.network.predict(inputs)
     if more == 0:
         np.testing.assert_allclose(said, before, atol=1e-5)
-    else:
+    elif link == "softmax":
         part = said[:, :2] / said[:, :2].sum(axis=1, keepdims=True)
         np.testing.assert_allclose(part, before, atol=1e-4)
     assert (said[:, :2].argmax(axis=1) == before.argmax(axis=1)).all()
 
 
-@pytest.mark.parametrize("hidden", [(16, 8), (16, 8, 8)])
+@pytest.mark.parametrize("hidden", [(), (16,), (16, 8), (16, 8, 8)])
 def test_start_tuning__learns_a_further_exercise_and_keeps_the_first_layers(hidden):
     inputs, labels = blobs(2)
     how = Training(MLP(*hidden), epochs=40)
@@ -111,7 +112,8 @@ def test_start_tuning__learns_a_further_exercise_and_keeps_the_first_layers(hidd
     (trained,) = train_members([tuning])
     tuned = join(trained.network)
     assert (tuned.predict(wider).argmax(axis=1) == places[targets]).mean() > 0.95
-    assert (tuned.layers[0] == common.network.layers[0]).all()
+    if hidden:
+        assert (tuned.layers[0] == common.network.layers[0]).all()
     assert (tuned.layers[-1][:, [2, 0]] != common.network.layers[-1]).any()
     assert tuned.sizes == (2, *hidden, 3)
 

@@ -16,6 +16,21 @@ right [1]_ [2]_; m and t² are estimated by moments, as in random-effects meta-a
 that takes each person's lowest error, or the simplest kind within one standard error of it [4]_,
 does not know the cohort.
 
+Measured on recordings of 23 people's watches (geotec: five activities, windows of 1 s,
+statistics, MLP 250-50, 3 splits by set, 1 to 16 labelled sets of each activity, 3 folds of
+validation): mean error per set of the kind chosen by this rule, and of each kind for everybody.
+
+======================= ====== ========== ==== ======== ======
+left out                common fine-tuned own  ensemble chosen
+======================= ====== ========== ==== ======== ======
+sets                    12.3   11.6       16.6 10.9     10.6
+people                  16.8   10.2       16.6 11.1     10.5
+mean of both            14.6   10.9       16.6 11.0     10.6
+======================= ====== ========== ==== ======== ======
+
+With one set of each activity nothing can be validated, and the common network is taken; where
+people are left out that costs the 0.3 points to the fine-tuned one.
+
 Of fewer than three people no variance between people can be told; there the simplest kind within
 one standard error of the person's best is taken.
 
