@@ -15,11 +15,11 @@ from workoutlab.errors import InputError, TrainingError
 from workoutlab.ingestion import ingest
 from workoutlab.lab import Lab
 from workoutlab.recognition import MLP, Recipe
-from workoutlab.recognition.crossover import crossover
+from workoutlab.recognition.crossing import crossover
 from workoutlab.recognition.linechart import draw_curves
 from workoutlab.signals import Statistics, windows
 
-module = importlib.import_module("workoutlab.recognition.crossover")
+module = importlib.import_module("workoutlab.recognition.crossing")
 RECIPE = Recipe(Statistics(), MLP(8, 8), epochs=3)
 
 

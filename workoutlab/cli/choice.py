@@ -194,7 +194,7 @@ def crossover(  # noqa: PLR0913  one parameter an option
     Tested on sets that no network and no choice has seen. Nothing is kept in the lab.
     """
     with running(json, scheduler=scheduler, workers=workers) as output:
-        from workoutlab.recognition.crossover import crossover as measure_crossover
+        from workoutlab.recognition.crossing import crossover as measure_crossover
 
         windows = make_plan(
             lab,

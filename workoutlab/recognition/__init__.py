@@ -4,7 +4,8 @@ from workoutlab.learning import MLP, ConvNet
 from workoutlab.recognition.augmentation import Augmentation
 from workoutlab.recognition.choice import ChoiceResult, choose
 from workoutlab.recognition.choices import Choices
-from workoutlab.recognition.crossover import Crossover, crossover
+from workoutlab.recognition.crossing import crossover
+from workoutlab.recognition.curves import Crossover
 from workoutlab.recognition.estimators import Estimator
 from workoutlab.recognition.evaluation import evaluate
 from workoutlab.recognition.exports import load_safetensors
