@@ -240,7 +240,7 @@ class Models:
         InputError
             If the file cannot be written there, or the format cannot hold the network.
         MissingExtraError
-            If a package is missing: ``pip install 'workoutlab[export]'`` brings it.
+            If a package is missing: ``pip install 'workoutlab[onnx]'`` brings it.
         """
         from workoutlab.recognition.exports import export_network
 

@@ -52,7 +52,7 @@ def to_onnx(opened: PersonalNetwork, card: Mapping[str, Any]) -> bytes:
     try:
         import onnx
     except ImportError as error:
-        raise MissingExtraError("onnx", "export") from error
+        raise MissingExtraError("onnx", "onnx") from error
     if isinstance(opened.network, OnnxModel):
         model = _rename_ends(onnx.load_from_string(opened.network.content))
     else:

@@ -3,18 +3,17 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save
 
-from workoutlab.errors import InputError, MissingExtraError
+from workoutlab.errors import InputError
 from workoutlab.learning.architectures import read_architecture
 from workoutlab.learning.networks import Floats, Network
 from workoutlab.learning.scaling import Scaler
 from workoutlab.recognition.personal import Average, PersonalNetwork, Predictor
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 __all__ = ["load_safetensors", "to_safetensors"]
 
@@ -41,8 +40,6 @@ def to_safetensors(opened: PersonalNetwork, card: Mapping[str, Any]) -> bytes:
     ------
     InputError
         If it is no network.
-    MissingExtraError
-        If safetensors is not installed.
     """
     members = _list_members(opened)
     tensors: dict[str, Floats] = {}
@@ -52,16 +49,8 @@ def to_safetensors(opened: PersonalNetwork, card: Mapping[str, Any]) -> bytes:
     described = [{"names": list(classes), **network.describe()} for classes, network in members]
     texts = {"format": _FORMAT, "networks": json.dumps(described)}
     texts |= {name: json.dumps(value) for name, value in card.items()}
-    saved: bytes = _import().save(tensors, metadata=texts)
+    saved: bytes = save(tensors, metadata=texts)
     return saved
-
-
-def _import() -> "ModuleType":
-    try:
-        import safetensors.numpy
-    except ImportError as error:
-        raise MissingExtraError("safetensors", "export") from error
-    return safetensors.numpy
 
 
 def _list_members(opened: PersonalNetwork) -> list[tuple[tuple[str, ...], Network]]:
@@ -106,16 +95,11 @@ def load_safetensors(path: str | Path) -> PersonalNetwork:
     ------
     InputError
         If it is no such file.
-    MissingExtraError
-        If safetensors is not installed.
     """
-    numpy_side = _import()
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(path, framework="numpy") as file:
             texts = dict(file.metadata() or {})
-        tensors: dict[str, Floats] = numpy_side.load_file(path)
+        tensors: dict[str, Floats] = load_file(path)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: expected a safetensors file: {error}") from error
     if texts.get("format") != _FORMAT:
