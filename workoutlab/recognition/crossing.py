@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from workoutlab import cluster
+from workoutlab.cluster import progress as show_progress
+from workoutlab.cluster import run_tasks
 from workoutlab.errors import InputError, TrainingError
 from workoutlab.learning.engines import Engine
 from workoutlab.learning.randomness import draw_order, make_key
@@ -286,8 +287,8 @@ def _plan_tasks(
 def _run(tasks: Sequence[_Task], show: bool) -> tuple[list[_Outcome], list[NotScored]]:
     outcomes: dict[int, list[_Outcome]] = {}
     lost = []
-    with cluster.progress("parts", len(tasks), show=show) as report:
-        for done, (position, found) in enumerate(cluster.run_tasks(_measure, tasks), start=1):
+    with show_progress("parts", len(tasks), show=show) as report:
+        for done, (position, found) in enumerate(run_tasks(_measure, tasks), start=1):
             if isinstance(found, Exception):
                 task = tasks[position]
                 who = ", ".join(task.tested) if task.tested is not None else f"seed {task.seeds[0]}"
