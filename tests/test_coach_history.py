@@ -134,6 +134,19 @@ def test_find_histories__says_why_somebody_has_none():
         find_histories(frame.drop(columns="volume_kg"), LATER)
 
 
+def test_find_histories__counts_no_session_twice():
+    frame = make_sessions({"ann": [0.2, 0.4], "bob": [0.6]})
+    found, reasons = find_histories(pd.concat([frame, frame[frame["user"] == "ann"]]), LATER)
+    assert found.users == ("bob",)
+    assert reasons == {"ann": "session s01 is there more than once"}
+
+
+@pytest.mark.parametrize("user", ["", None, "*", "a/b"])
+def test_find_histories__refuses_users_that_are_no_ids(user):
+    with pytest.raises(SchemaError, match="user: expected 1 to 64 letters"):
+        find_histories(make_sessions({"ann": [0.2]}).assign(user=user), LATER)
+
+
 def test_histories__last_is_latest_first_and_select_keeps_each_persons():
     found, _ = find_histories(make_sessions({"ann": [0.1, 0.2], "bob": [0.3, 0.4, 0.5]}), LATER)
     expected = [[0.2, 0.1, np.nan], [0.5, 0.4, 0.3]]

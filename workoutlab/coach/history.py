@@ -158,6 +158,11 @@ def find_histories(
         user: f"session {session}: expected an intensity in 0..1, got {value:g}"
         for user, session, value in frame[outside][["user", "session", "intensity"]].to_numpy()
     }
+    twice = frame[frame.duplicated(["user", "session"])]
+    reasons |= {
+        user: f"session {session} is there more than once"
+        for user, session in twice[["user", "session"]].to_numpy()
+    }
     frame = frame[~frame["user"].isin(list(reasons))]
     frame = frame.sort_values(["user", "start_ns", "session"], kind="stable")
     present = set(frame["user"].unique())

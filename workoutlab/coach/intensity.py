@@ -245,6 +245,12 @@ def _find_sessions(
     """Return how many people may be due, and their sessions, some people at a time."""
     if given is not None:
         people = int(check_sessions(given)["user"].nunique())
+        last, there = given["recording"].max(), tables.length(run.lab.root(), RECORDINGS)
+        if last >= there:
+            raise InputError(
+                f"sessions: recording {last} is none of the {there} of the lab; a session that was "
+                "not recorded in it has recording -1"
+            )
         return people, iter([(people, given)])
     recent = find_recent(run.lab, run.now_ns - run.within_ns)
     if run.users is not None and not callable(run.users):

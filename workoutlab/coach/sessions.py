@@ -16,7 +16,7 @@ import zarr
 from workoutlab.cluster import check_reachable, run_tasks
 from workoutlab.errors import SchemaError
 from workoutlab.lab import Lab
-from workoutlab.schema import RECORDINGS, SESSIONS, SETS, UNKNOWN
+from workoutlab.schema import RECORDINGS, SESSIONS, SETS, UNKNOWN, check_id
 from workoutlab.store import layout, tables
 from workoutlab.store.arrays import open_array
 
@@ -220,17 +220,21 @@ def make_frame(columns: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_sessions(frame: pd.DataFrame, names: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return `frame` if it has the columns of sessions.
+    """Return `frame` if it has the columns of sessions, and its users ids.
 
     Raises
     ------
     SchemaError
-        Naming those that are missing.
+        Naming the columns that are missing, or a user that is no id.
     """
+    if not isinstance(frame, pd.DataFrame):
+        raise SchemaError(f"sessions: expected a table, got {type(frame).__name__}")
     missing = [name for name in names or SESSIONS.columns if name not in frame]
     if missing:
         raise SchemaError(
             f"sessions: expected the columns {', '.join(SESSIONS.columns)}, missing: "
             f"{', '.join(missing)}; workoutlab.coach.sessions(lab) makes such a table"
         )
+    for user in frame["user"].unique():
+        check_id(user, "user")
     return frame
