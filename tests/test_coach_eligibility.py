@@ -74,6 +74,8 @@ def test_eligible__refuses_what_means_nothing():
             eligible(rows, now)
     with pytest.raises(SchemaError, match="missing: stop_ns"):
         eligible(rows[["user"]], NOW)
+    with pytest.raises(SchemaError, match="expected a table, got NoneType"):
+        eligible(None, NOW)
 
 
 def test_parse_moment__takes_what_people_have():
@@ -88,6 +90,20 @@ def test_parse_moment__takes_what_people_have():
     assert {parse_moment(moment) for moment in moments} == {1_767_637_800_000_000_000}
 
 
+@pytest.mark.parametrize(
+    "moment",
+    ["now", "today", "18:30", "05/01/2026", "9999-01-01", datetime(9999, 1, 1), "", 5, None],
+)
+def test_parse_moment__refuses_what_is_no_moment_or_another_one_each_time(moment):
+    with pytest.raises(InputError, match="expected a moment as"):
+        parse_moment(moment)
+
+
+def test_keep_people__takes_rules_over_columns_that_know_missing_values():
+    frame = pd.DataFrame({"user": list("abc"), "repetitions": pd.array([9, 1, None], "Int64")})
+    assert keep_people(list("abc"), lambda f: f["repetitions"] > 5, frame) == ["a"]
+
+
 def test_keep_people__takes_ids_or_a_rule_over_sessions():
     frame = pd.DataFrame({"user": list("aabbc"), "sets": [1, 9, 2, 3, 9]})
     assert keep_people(["b", "a"], None, frame) == ["a", "b"]
@@ -96,5 +112,7 @@ def test_keep_people__takes_ids_or_a_rule_over_sessions():
     assert keep_people(["b", "a"], lambda f: (f["sets"] > 8).to_numpy(), frame) == ["a"]
     with pytest.raises(InputError, match="got one text, 'ann'"):
         keep_people(["ann"], "ann", frame)
+    with pytest.raises(InputError, match="got no list, 5"):
+        keep_people(["ann"], 5, frame)
     with pytest.raises(InputError, match=r"returns 4 truth values.*got int64"):
         keep_people(["b", "a"], lambda f: f["sets"], frame)

@@ -9,6 +9,7 @@ A moment is in the window if it is later than ``now`` less the length and not la
 So calls that are as far apart as the window is long find each session exactly once.
 """
 
+import re
 from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Final, Literal
@@ -37,6 +38,8 @@ People = Collection[str] | Callable[[pd.DataFrame], "pd.Series[bool]"]
 """Ids, or a function of the table of sessions that says which rows it likes."""
 
 READINGS: Final = ("ended", "started")
+_DATE: Final = re.compile(r"\d{4}-?\d\d-?\d\d(?![\d/-])")
+"""What a text begins with: not a word as "now", a time of today or a date of unclear order."""
 _COLUMN: Final = {"ended": "stop_ns", "started": "start_ns"}
 
 
@@ -64,15 +67,16 @@ def parse_moment(value: Moment, what: str = "now") -> int:
     1000000000
     """
     moment = None
-    if isinstance(value, str | datetime | np.datetime64):
+    text = isinstance(value, str)
+    if isinstance(value, datetime | np.datetime64) or (text and _DATE.match(str(value))):
         try:
-            moment = pd.Timestamp(value)
-        except ValueError:  # OutOfBoundsDatetime is one
+            moment = pd.Timestamp(value).as_unit("ns")
+        except (ValueError, OverflowError):  # OutOfBoundsDatetime is a ValueError
             moment = None
     if moment is None or pd.isna(moment):
         raise InputError(f"{what}: expected a moment as '2026-01-05T18:30' (UTC), got {value!r}")
     moment = moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
-    return int(moment.as_unit("ns").value)
+    return int(moment.value)
 
 
 def parse_window(within: object, reading: str) -> int:
@@ -136,7 +140,7 @@ def keep_people(users: Collection[str], chosen: People | None, sessions: pd.Data
         Ids, of those who are eligible say.
     chosen
         Ids to keep; or a function that is given the sessions of `users` and says of each row
-        whether it likes it, whereby one row is enough to keep a person; None keeps all.
+        whether it likes it (NA: not), whereby one row is enough to keep a person; None keeps all.
     sessions
         What the function is given, those of other people left out.
 
@@ -156,11 +160,15 @@ def keep_people(users: Collection[str], chosen: People | None, sessions: pd.Data
     if chosen is None:
         return sorted(users)
     if not callable(chosen):
-        if isinstance(chosen, str):
-            raise InputError(f"users: expected several ids, got one text, {chosen!r}; give a list")
+        if isinstance(chosen, str) or not hasattr(chosen, "__iter__"):
+            what = "one text" if isinstance(chosen, str) else "no list"
+            raise InputError(f"users: expected several ids, got {what}, {chosen!r}; give a list")
         return sorted(set(users) & set(chosen))
     theirs = sessions[sessions["user"].isin(list(users))]
-    liked = np.asarray(chosen(theirs))
+    answer: object = chosen(theirs)
+    if isinstance(answer, pd.Series) and answer.dtype == "boolean":  # of a column that knows NA
+        answer = answer.fillna(False).to_numpy(bool)
+    liked = np.asarray(answer)
     if liked.shape != (len(theirs),) or liked.dtype != bool:
         raise InputError(
             f"users: expected a function that returns {len(theirs)} truth values, one a session, "
