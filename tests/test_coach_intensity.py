@@ -159,6 +159,18 @@ def test_suggest_intensity__takes_sessions_from_elsewhere():
     assert explain(lab, 0).model["sd"] == 1
 
 
+def test_suggest_intensity__to_nobody_has_an_empty_table_with_columns():
+    result = suggest_intensity(Lab("memory://intensity-nobody"), now=NOW)
+    assert result.frame[["user", "position", "intensity"]].empty
+    assert result.errors.empty
+
+
+def test_suggest_intensity__refuses_sessions_recorded_in_another_lab(lab):
+    other = Lab("memory://intensity-other")
+    with pytest.raises(InputError, match="recording 38 is none of the 0 of the lab"):
+        suggest_intensity(other, now=NOW, sessions=sessions(lab))
+
+
 def test_suggest_intensity__erasing_a_person_erases_suggestions_and_models(lab):
     suggest_intensity(lab, now=NOW)
     erased = lab.erase_user("ann")

@@ -14,7 +14,7 @@ from workoutlab.coach import IntensityRegression, explain, find_histories, sugge
 from workoutlab.coach.keeping import append_suggestions, digest_people
 from workoutlab.coach.regression import fit, predict
 from workoutlab.coach.suggestions import round_intensity
-from workoutlab.errors import NotInLabError
+from workoutlab.errors import InputError, NotInLabError
 from workoutlab.lab import Lab
 
 SETTINGS = IntensityRegression()
@@ -188,6 +188,10 @@ def test_explain__names_what_is_not_there(lab):
     for row in (-1, 24):
         with pytest.raises(NotInLabError, match=f"has no suggestion {row}"):
             explain(lab, row)
+    for row in ("0", 0.0, True, None):
+        with pytest.raises(InputError, match="row: expected the number of a suggestion"):
+            explain(lab, row)
+    assert explain(lab, np.int64(0)) == explain(lab, 0)
     with pytest.raises(NotInLabError, match="has no suggestion 0"):
         explain(Lab("memory://never-coached"), 0)
     with pytest.raises(NotInLabError, match="suggest_intensity makes them"):

@@ -19,7 +19,7 @@ import zarr
 
 from workoutlab.coach.history import Histories
 from workoutlab.coach.suggestions import Made
-from workoutlab.errors import NotInLabError
+from workoutlab.errors import InputError, NotInLabError
 from workoutlab.lab import Lab
 from workoutlab.schema import INTENSITY_MODELS, SUGGESTIONS, Column, Table
 from workoutlab.store import layout, tables
@@ -179,9 +179,13 @@ def explain(lab: Lab, row: int) -> Explanation:
 
     Raises
     ------
+    InputError
+        If `row` is no whole number.
     NotInLabError
         If the lab holds no such suggestion, or it was erased.
     """
+    if isinstance(row, bool) or not isinstance(row, int | np.integer):
+        raise InputError(f"row: expected the number of a suggestion, got {row!r}")
     home = find_group(lab.root(), layout.COACH)
     found = [] if home is None else _records(home, SUGGESTIONS, row)
     if home is None or not found:

@@ -8,6 +8,7 @@ predictions are fed back. A penalty is weighed against the *mean* of squared err
 so that it means the same in long and short histories.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -78,6 +79,8 @@ class IntensityRegression:
         for name in ("history", "ahead"):
             check_number(name, getattr(self, name), whole=True, low=1)
         for name in ("penalties", "intercepts"):
+            if not isinstance(getattr(self, name), Iterable):
+                raise InputError(f"{name}: expected several, got {getattr(self, name)!r}")
             object.__setattr__(self, name, tuple(getattr(self, name)))  # the dataclass is frozen
             if not getattr(self, name):
                 raise InputError(f"{name}: expected one or more, got none")

@@ -6,10 +6,11 @@ from typing import Any, Final
 import pandas as pd
 
 from workoutlab.lab import Lab
+from workoutlab.schema import SUGGESTIONS
 
 __all__ = ["SuggestionResult"]
 
-_ERRORS: Final = ("position", "validation_error", "last_error", "mean_error")
+_ERRORS: Final = ("validation_error", "last_error", "mean_error")
 _NAMED: Final = 10
 """People whom a printed result names."""
 
@@ -59,7 +60,7 @@ class SuggestionResult:
     def frame(self) -> pd.DataFrame:
         """The suggestions in the lab for this moment, columns as in `workoutlab.schema`."""
         if not self.by_regression + self.by_fallback + self.unchanged:
-            return pd.DataFrame()
+            return pd.DataFrame(columns=[*SUGGESTIONS.columns])
         frame = self.lab.table("suggestions")
         return frame[frame["made_ns"] == self.now_ns]
 
@@ -72,9 +73,8 @@ class SuggestionResult:
         :func:`workoutlab.coach.backtest` does not.
         """
         rows = self.frame
-        rows = rows[rows["method"] == "regression"] if len(rows) else pd.DataFrame(columns=_ERRORS)
-        by_position = rows.groupby("position")
-        return by_position[list(_ERRORS[1:])].mean().assign(people=by_position.size())
+        by_position = rows[rows["method"] == "regression"].groupby("position")
+        return by_position[list(_ERRORS)].mean().assign(people=by_position.size())
 
     def as_dict(self) -> dict[str, Any]:
         """Return all but the suggestions themselves, as JSON takes it."""

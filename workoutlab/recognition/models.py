@@ -224,9 +224,10 @@ class Models:
         format
             ``"onnx"``: the whole path from a recipe's inputs to probabilities, for any ONNX
             runtime. ``"safetensors"``: the weights, and texts about them, which
-            :func:`workoutlab.load_safetensors` reads back. ``"muvr"``: the three files of Muvr's
-            devices, ``<path>.weights.raw``, ``<path>.layers.txt`` and ``<path>.labels.txt``. By
-            default what the name ends with: ``.onnx``, ``.safetensors`` or ``.raw``.
+            :func:`workoutlab.recognition.load_safetensors` reads back. ``"muvr"``: the three files
+            of Muvr's devices, ``<path>.weights.raw``, ``<path>.layers.txt`` and
+            ``<path>.labels.txt``. By default what the name ends with: ``.onnx``, ``.safetensors``
+            or ``.raw``.
 
         Returns
         -------
