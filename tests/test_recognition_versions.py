@@ -71,6 +71,24 @@ def lab(request) -> Lab:
     return Lab(f"memory://versions-{request.node.name}")
 
 
+def test_models__opened_before_somebody_was_erased_say_that_their_snapshot_is_gone(tmp_path):
+    lab = Lab(tmp_path / "lab")
+    for number, user in enumerate(("ann", "bob")):
+        store(lab, "exercise", user, number)
+    models, untouched = Models(lab), Models(lab)
+    models.network("bob")
+    Lab(lab.url).erase_user("ann")
+    for look in (
+        lambda: models.network("bob"),
+        lambda: models.describe("bob"),
+        lambda: models.table,
+        lambda: untouched.users,
+        lambda: untouched.versions("bob"),
+    ):
+        with pytest.raises(SnapshotNotFoundError, match="holds no snapshot"):
+            look()
+
+
 def test_promote__lets_networks_of_other_models_hold_and_copies_no_weights(lab):
     store(lab, "exercise", "ann", 1)
     anns, bobs = store(lab, "trial", "ann", 2), store(lab, "trial", "bob", 3)

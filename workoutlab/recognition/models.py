@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from html import escape
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from workoutlab.errors import LabError, NotInLabError
+from workoutlab.errors import DamagedLabError, LabError, NotInLabError
 from workoutlab.lab import Lab
 from workoutlab.learning.networks import Network
 from workoutlab.recognition.comparison import compare_models
@@ -77,7 +78,16 @@ class Models:
                 f"the lab at {lab.url} has no models {name!r} at {lab.snapshot}, {there}; "
                 "workoutlab.train makes them, Lab.refresh shows what others made"
             )
-        self._rows = Rows(root, name)
+        self._lab, self._rows = lab, Rows(root, name)
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """Tell a snapshot that is gone, since a person was erased, from a damaged one."""
+        try:
+            yield
+        except DamagedLabError:
+            self._lab.at(self.snapshot)
+            raise
 
     def __repr__(self) -> str:
         return f"Models({self.name!r} of {len(self.users)} people, lab {self.url!r})"
@@ -91,7 +101,8 @@ class Models:
 
     @cached_property
     def _all_users(self) -> npt.NDArray[Any]:
-        return tables.values(self._rows.table, "user")
+        with self._looking():
+            return tables.values(self._rows.table, "user")
 
     @cached_property
     def users(self) -> tuple[str, ...]:
@@ -105,7 +116,8 @@ class Models:
         Columns are those of :data:`~workoutlab.store.networks.NETWORKS` but the long texts, which
         :meth:`scores` and :meth:`history` return.
         """
-        frame = tables.read(self._rows.home, NETWORKS, _SHORT)
+        with self._looking():
+            frame = tables.read(self._rows.home, NETWORKS, _SHORT)
         return frame[~frame["user"].duplicated(keep="last")]
 
     def versions(self, user: str = EVERYONE) -> "pd.DataFrame":
@@ -141,9 +153,12 @@ class Models:
             If there is none.
         DamagedLabError
             If it cannot be read.
+        SnapshotNotFoundError
+            If somebody was erased since the models were opened, and their snapshot with them.
         """
-        rows, row = _resolve(self._rows, self._find(user))
-        return _open(rows, row, user)
+        with self._looking():
+            rows, row = _resolve(self._rows, self._find(user))
+            return _open(rows, row, user)
 
     def settings(self, user: str = EVERYONE) -> dict[str, Any]:
         """Return how a person's network was trained: recipe, windows, engine and version.
@@ -159,7 +174,8 @@ class Models:
 
     def settings_text(self, number: int) -> str:
         """Return the settings of that number in the table's column, as their JSON text."""
-        return self._rows.settings(number)
+        with self._looking():
+            return self._rows.settings(number)
 
     def compare(self, other: "Models") -> "pd.DataFrame":
         """Put these models and others, of another name or snapshot, side by side.
@@ -276,7 +292,8 @@ class Models:
         return int(self._find_all(user)[-1])
 
     def _find_all(self, user: str) -> npt.NDArray[np.int64]:
-        rows = self._rows.find(user) if user else np.empty(0, np.int64)
+        with self._looking():
+            rows = self._rows.find(user) if user else np.empty(0, np.int64)
         if not len(rows):
             common = "; Models.network() opens the one of all people" * (EVERYONE in self.users)
             raise NotInLabError(
