@@ -2,7 +2,7 @@
 
 import json
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,9 +22,10 @@ from workoutlab.recognition import (
     cohorts,
     train,
 )
+from workoutlab.recognition.material import compute_together
 from workoutlab.recognition.models import read_digests
 from workoutlab.recognition.people import Person, find_people, select_people
-from workoutlab.signals import Preparation, RawWindows, Statistics, Windows, windows
+from workoutlab.signals import Preparation, RawWindows, Statistics, Windows, compute, windows
 
 EXERCISES = ("curl", "press", "row")
 RECIPE = Recipe(Statistics(), MLP(12), epochs=3)
@@ -217,10 +218,10 @@ def test_train__fails_the_people_whose_data_are_bad_and_nobody_else(lab):
 def test_train__fails_a_person_whose_recording_cannot_be_read_and_nobody_else(lab, monkeypatch):
     read = cohorts.read_material
 
-    def fail_for_bob(plan, person, recipe):
+    def fail_for_bob(plan, person, *how):
         if person.user == "bob":
             raise LabError("samples of recording 1 cannot be read")
-        return read(plan, person, recipe)
+        return read(plan, person, *how)
 
     monkeypatch.setattr(cohorts, "read_material", fail_for_bob)
     result = train(plan(lab), RECIPE, cohort=3)
@@ -235,8 +236,8 @@ def test_train__fails_a_person_whose_inputs_break_the_users_own_code_and_nobody_
 ):
     read = cohorts.read_material
 
-    def break_for_cem(plan, person, recipe):
-        return 1 / 0 if person.user == "cem" else read(plan, person, recipe)
+    def break_for_cem(plan, person, *how):
+        return 1 / 0 if person.user == "cem" else read(plan, person, *how)
 
     monkeypatch.setattr(cohorts, "read_material", break_for_cem)
     result = train(plan(lab), RECIPE, cohort=3)
@@ -263,7 +264,7 @@ def test_train__brings_nobody_back_who_was_erased_meanwhile(lab, monkeypatch):
     ("arguments", "options", "message"),
     [
         (("lab", RECIPE), {}, "expected the plan of windows"),
-        (("plan", "network"), {}, "expected a Recipe, got 'network'"),
+        (("plan", "network"), {}, "expected a Recipe or an Estimator, got 'network'"),
         (
             ("plan", RECIPE),
             {"progres": False},
@@ -416,3 +417,37 @@ def test_select_people__keeps_each_persons_segments(lab):
     for person in (ann, cem):
         assert set(part.segments["user"].iloc[person.segments]) == {person.user}
         assert part.segments["count"].iloc[person.segments].sum() == person.windows
+
+
+@dataclass(frozen=True)
+class Picky(RawWindows):
+    """Raw windows, but none of a signal that swings as far as the loudest person's."""
+
+    loudest: float = np.inf
+
+    def compute(self, planes, starts, length, rate_hz):
+        if planes.max() >= self.loudest:
+            raise ZeroDivisionError("too loud")
+        return super().compute(planes, starts, length, rate_hz)
+
+
+def test_compute_together__computes_what_is_computed_person_by_person(lab):
+    people = find_people(plan(lab), RECIPE)
+    together = compute_together(plan(lab), people[::2], RECIPE)
+    assert list(together) == ["ann", "cem"]
+    for person in people[::2]:
+        alone = compute(plan(lab).select(person.segments), RECIPE.inputs)
+        np.testing.assert_array_equal(together[person.user], alone)
+    assert compute_together(plan(lab), people[:1], RECIPE) == {}
+
+
+def test_train__fails_a_person_whose_inputs_break_when_all_are_computed_together(lab):
+    loudest = {
+        person.user: float(compute(plan(lab).select(person.segments), RawWindows(1.0)).max())
+        for person in find_people(plan(lab), RECIPE)
+    }
+    loud = max(loudest, key=loudest.__getitem__)
+    picky = Recipe(Picky(loudest=loudest[loud]), MLP(12), epochs=3)
+    result = train(plan(lab), picky, cohort=3)
+    assert result.failed == {loud: "ZeroDivisionError: too loud"}
+    assert set(result.trained) == set(loudest) - {loud}

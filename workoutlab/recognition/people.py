@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from workoutlab.errors import InputError
 from workoutlab.recognition.estimators import Estimator
@@ -23,7 +22,6 @@ __all__ = [
     "Person",
     "describe_plan",
     "find_people",
-    "list_classes",
     "select_people",
 ]
 
@@ -162,8 +160,3 @@ def describe_plan(windows: Windows) -> dict[str, object]:
 def _code_digest(recipe: Recipe | Estimator) -> str:
     fitted = _FITTED if isinstance(recipe, Estimator) else ()
     return digest_modules((*DECISIVE, *fitted))
-
-
-def list_classes(segments: pd.DataFrame) -> list[str]:
-    """Return the names of the exercises, sorted: the order of a network's outputs."""
-    return sorted(segments["exercise"].unique())
