@@ -24,7 +24,7 @@ from workoutlab.lab import Lab
 from workoutlab.schema import INTENSITY_MODELS, SUGGESTIONS, Column, Table
 from workoutlab.store import layout, tables
 from workoutlab.store.arrays import find_group
-from workoutlab.store.networks import SETTINGS
+from workoutlab.store.settings import SETTINGS, find_settings
 
 __all__ = ["Explanation", "append_suggestions", "digest_people", "explain", "read_known"]
 
@@ -79,7 +79,7 @@ def append_suggestions(
         home = root.require_group(layout.COACH)
         for table in (SUGGESTIONS, INTENSITY_MODELS, SETTINGS):
             tables.create(home, table)
-    row = _find_settings(home, settings)
+    row = find_settings(home, json.dumps(settings, sort_keys=True))
     first = 0
     if len(made.models):
         first = tables.append(
@@ -106,17 +106,6 @@ def _columns(frame: pd.DataFrame, table: Table, common: Mapping[str, Any], row: 
 
 def _as_stored(values: "pd.Series[Any]", column: Column) -> Any:
     return values.tolist() if column.dtype == "str" else values.to_numpy(dtype=column.dtype)
-
-
-def _find_settings(home: zarr.Group, settings: Mapping[str, Any]) -> int:
-    """Return the row that holds these settings, appended where they are new."""
-    text = json.dumps(settings, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    known = tables.read(home, SETTINGS, ["digest"])["digest"]
-    same = known.index[known == digest]
-    if len(same):
-        return int(same[0])
-    return tables.append(home, SETTINGS, {"digest": [digest], "text": [text]})
 
 
 @dataclass(frozen=True)

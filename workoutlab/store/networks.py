@@ -26,11 +26,11 @@ from workoutlab.errors import DamagedLabError, LabError
 from workoutlab.schema import EVERYONE, Column, Table
 from workoutlab.store import layout, ragged, tables
 from workoutlab.store.arrays import find_group, read_arrays
+from workoutlab.store.settings import SETTINGS, find_settings
 
 __all__ = [
     "LONG",
     "NETWORKS",
-    "SETTINGS",
     "Rows",
     "append_networks",
     "append_repeats",
@@ -93,14 +93,6 @@ NETWORKS: Final = Table(
     chunks={
         **dict.fromkeys(_OPENED, _OPENED_PER_CHUNK),
         **dict.fromkeys(LONG, _LONG_PER_CHUNK),
-    },
-)
-
-SETTINGS: Final = Table(
-    "settings",
-    {
-        "digest": Column("str", "", "SHA-256 of the text, in hex"),
-        "text": Column("str", "", "recipe, windows, engine and version, a JSON object"),
     },
 )
 
@@ -237,7 +229,7 @@ def append_networks(
     lengths = [len(piece) for piece in pieces]
     offsets = ragged.allocate(home, _WEIGHTS, lengths)
     ragged.write_many(home, _WEIGHTS, offsets, pieces)
-    number = _find_settings(home, json.dumps(settings, sort_keys=True))
+    number = find_settings(home, json.dumps(settings, sort_keys=True))
     full = [{**_PLAIN, "kind": _tell_kind(row["user"]), **row} for row in rows]
     columns = {column: [row[column] for row in full] for column in full[0]}
     columns["key"] = [_make_key(row["user"]) for row in rows]
@@ -260,7 +252,7 @@ def append_repeats(root: zarr.Group, name: str, rows: Sequence[Mapping[str, Any]
     """
     home = _require_home(root, name)
     texts = [row["settings"] for row in rows]
-    numbers = {text: _find_settings(home, text) for text in dict.fromkeys(texts)}
+    numbers = {text: find_settings(home, text) for text in dict.fromkeys(texts)}
     columns = {column: [row[column] for row in rows] for column in NETWORKS.columns}
     columns["settings"] = [numbers[text] for text in texts]
     tables.append(home, NETWORKS, columns)
@@ -289,13 +281,3 @@ def _check_columns(home: zarr.Group, name: str) -> None:
 
 def _tell_kind(user: str) -> str:
     return "common" if user == EVERYONE else "own"
-
-
-def _find_settings(home: zarr.Group, text: str) -> int:
-    """Return the row that holds these settings, appended where they are new."""
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    known = tables.read(home, SETTINGS, ["digest"])["digest"]
-    same = known.index[known == digest]
-    if len(same):
-        return int(same[0])
-    return tables.append(home, SETTINGS, {"digest": [digest], "text": [text]})
