@@ -68,3 +68,40 @@ def test_append__refuses_to_complete_a_chunk_that_is_gone() -> None:
     del group.store._store_dict["ages/age/c/0"]  # type: ignore[attr-defined]
     with pytest.raises(DamagedLabError, match="the last chunk of ages/age cannot be read: chunk 0"):
         _append(group, [3])
+
+
+def test_append__writes_and_reads_text_as_zarr_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables.layout, "ROWS_PER_CHUNK", 4)
+    notes = Table("notes", {"note": Column("str")})
+    ours, plain = (zarr.group(zarr.storage.MemoryStore()) for _ in range(2))
+    texts = ["", "Klimmzüge", "挺举", "a" * 300, "", "curl"]
+    for group in (ours, plain):
+        tables.create(group, notes)
+    tables.append(ours, notes, {"note": texts[:3]})
+    tables.append(ours, notes, {"note": texts[3:]})
+    assert chunks.coding_of(ours["notes/note"]) is not None
+    plain["notes/note"].resize(len(texts))
+    whole = plain["notes/note"].with_config({"write_empty_chunks": True})
+    whole[:] = np.array(texts, np.dtypes.StringDType())
+    for key in ("notes/note/c/0", "notes/note/c/1"):
+        written = [group.store._store_dict[key].to_bytes() for group in (ours, plain)]
+        assert written[0] == written[1]
+    assert tables.values(plain["notes"], "note").tolist() == texts
+    assert ours["notes/note"][:].tolist() == texts
+
+
+def test_read__refuses_text_that_is_damaged_or_gone() -> None:
+    notes = Table("notes", {"note": Column("str")})
+    group = zarr.group(zarr.storage.MemoryStore())
+    tables.create(group, notes)
+    tables.append(group, notes, {"note": ["curl", "press"]})
+    store = group.store._store_dict  # type: ignore[attr-defined]
+    stored = store["notes/note/c/0"]
+    flipped = bytearray(stored.to_bytes())
+    flipped[9] ^= 1
+    store["notes/note/c/0"] = type(stored).from_bytes(bytes(flipped))
+    with pytest.raises(DamagedLabError, match="its checksum"):
+        tables.values(group["notes"], "note")
+    del store["notes/note/c/0"]
+    with pytest.raises(DamagedLabError, match="chunk 0 is missing"):
+        tables.values(group["notes"], "note")

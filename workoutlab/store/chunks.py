@@ -1,8 +1,8 @@
-"""Chunks of numbers, many at a time: coded here in one step, and under way while others are.
+"""Chunks, many at a time: coded here in one step, and under way while others are.
 
 Zarr takes a chunk through three codecs, each behind a hand-over to another thread and a copy, which
 costs more than the coding itself. An array with the codecs that :mod:`~workoutlab.store.layout`
-gives to numbers is coded here instead, to the same bytes; the store sees the same keys.
+gives to numbers or to text is coded here instead, to the same bytes; the store sees the same keys.
 """
 
 import asyncio
@@ -10,18 +10,19 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import google_crc32c
 import numcodecs  # type: ignore[import-untyped]  # it ships no types
 import numpy as np
 import numpy.typing as npt
 import zarr
-from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec
+from numcodecs.vlen import VLenUTF8  # type: ignore[import-untyped]
+from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, VLenUTF8Codec, ZstdCodec
 from zarr.core.buffer import Buffer, default_buffer_prototype
 from zarr.core.sync import sync  # the one way to wait for zarr's own event loop
 
-__all__ = ["Coding", "append", "coding_of", "fetch", "put", "read"]
+__all__ = ["Coding", "NumberCoding", "TextCoding", "append", "coding_of", "fetch", "put", "read"]
 
 Array = zarr.Array[Any]
 _Come = tuple[int, Buffer | None] | BaseException
@@ -36,9 +37,35 @@ _SUM_BYTES = 4
 _SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 
 
+class Coding(Protocol):
+    """How the chunks of an array become bytes."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a chunk."""
+
+    @property
+    def dtype(self) -> Any:
+        """Of its entries."""
+
+    def encode(self, entries: npt.NDArray[Any]) -> bytes:
+        """Code one chunk; entries that it lacks are filled up as if never written."""
+
+    def decode(self, stored: npt.NDArray[np.uint8], out: npt.NDArray[Any]) -> None:
+        """Decode one chunk into `out`, contiguous and of the chunk's shape.
+
+        Raises
+        ------
+        ValueError
+            If the checksum, or the size, is not that of such a chunk.
+        RuntimeError
+            If it cannot be decompressed.
+        """
+
+
 @dataclass(frozen=True)
-class Coding:
-    """How the chunks of an array become bytes: little-endian numbers, Blosc, then a CRC-32C.
+class NumberCoding:
+    """Little-endian numbers, Blosc, then a CRC-32C.
 
     Examples
     --------
@@ -58,35 +85,70 @@ class Coding:
     blosc: numcodecs.Blosc
 
     def encode(self, entries: npt.NDArray[Any]) -> bytes:
-        """Code one chunk; entries that it lacks are filled up as if never written."""
+        """Code one chunk."""
         values = np.ascontiguousarray(entries, dtype=self.dtype)
         if len(values) < self.shape[0]:
             padded = np.empty(self.shape, dtype=self.dtype)
             padded[: len(values)] = values
             padded[len(values) :] = self.fill_value
             values = padded
-        coded: bytes = self.blosc.encode(values)
-        checksum: int = google_crc32c.value(coded)
-        return coded + checksum.to_bytes(_SUM_BYTES, "little")
+        return _add_sum(self.blosc.encode(values))
 
     def decode(self, stored: npt.NDArray[np.uint8], out: npt.NDArray[Any]) -> None:
-        """Decode one chunk into `out`, contiguous and of the chunk's shape.
-
-        Raises
-        ------
-        ValueError
-            If the checksum, or the size, is not that of such a chunk.
-        RuntimeError
-            If Blosc cannot decode it.
-        """
-        data = np.frombuffer(stored, dtype=np.uint8)
-        coded, checksum = data[:-_SUM_BYTES], data[-_SUM_BYTES:]
-        if google_crc32c.value(coded) != int.from_bytes(checksum.tobytes(), "little"):
-            raise ValueError("its checksum is not that of its bytes")
+        """Decode one chunk into `out`."""
+        coded = _check_sum(stored)
         size = int.from_bytes(coded[4:8].tobytes(), "little")  # in the header of Blosc
         if size != out.nbytes:
             raise ValueError(f"it holds {size} bytes, expected {out.nbytes}")
         self.blosc.decode(coded, out)
+
+
+_TEXTS = VLenUTF8()
+
+
+@dataclass(frozen=True)
+class TextCoding:
+    """UTF-8 behind its length, zstd, then a CRC-32C.
+
+    Examples
+    --------
+    >>> coding = TextCoding((3,), numcodecs.Zstd(3))
+    >>> out = np.empty(3, coding.dtype)
+    >>> coding.decode(coding.encode(np.array(["curl", "press"], coding.dtype)), out)
+    >>> out.tolist()
+    ['curl', 'press', '']
+    """
+
+    shape: tuple[int, ...]
+    zstd: numcodecs.Zstd
+    dtype: ClassVar[Any] = np.dtypes.StringDType()
+
+    def encode(self, entries: npt.NDArray[Any]) -> bytes:
+        """Code one chunk."""
+        values = np.zeros(self.shape, dtype=self.dtype)
+        values[: len(entries)] = entries
+        return _add_sum(self.zstd.encode(_TEXTS.encode(values)))
+
+    def decode(self, stored: npt.NDArray[np.uint8], out: npt.NDArray[Any]) -> None:
+        """Decode one chunk into `out`."""
+        texts = _TEXTS.decode(self.zstd.decode(_check_sum(stored)))
+        if len(texts) != len(out):
+            raise ValueError(f"it holds {len(texts)} texts, expected {len(out)}")
+        out[...] = texts
+
+
+def _add_sum(coded: bytes) -> bytes:
+    checksum: int = google_crc32c.value(coded)
+    return coded + checksum.to_bytes(_SUM_BYTES, "little")
+
+
+def _check_sum(stored: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return what stands before the checksum, if it is right."""
+    data = np.frombuffer(stored, dtype=np.uint8)
+    coded, checksum = data[:-_SUM_BYTES], data[-_SUM_BYTES:]
+    if google_crc32c.value(coded) != int.from_bytes(checksum.tobytes(), "little"):
+        raise ValueError("its checksum is not that of its bytes")
+    return coded
 
 
 def coding_of(array: Array) -> Coding | None:
@@ -100,14 +162,21 @@ def coding_of(array: Array) -> Coding | None:
     """
     codecs: tuple[Any, ...] = getattr(array.metadata, "codecs", ())
     along_first_alone = array.chunks[1:] == array.shape[1:]
-    if sys.byteorder != "little" or len(codecs) != 3 or not along_first_alone:
+    if sys.byteorder != "little" or not along_first_alone:
         return None
-    ours = (BytesCodec, BloscCodec, Crc32cCodec)
-    if not all(isinstance(codec, kind) for codec, kind in zip(codecs, ours, strict=True)):
+    if _are(codecs, VLenUTF8Codec, ZstdCodec, Crc32cCodec):
+        zstd = numcodecs.Zstd(codecs[1].level, codecs[1].checksum)
+        return TextCoding(array.chunks, zstd) if array.ndim == 1 else None
+    if not _are(codecs, BytesCodec, BloscCodec, Crc32cCodec):
         return None
     if getattr(codecs[0].endian, "value", "little") != "little":
         return None
-    return Coding(array.chunks, array.dtype, array.fill_value, _blosc(codecs[1]))
+    return NumberCoding(array.chunks, array.dtype, array.fill_value, _blosc(codecs[1]))
+
+
+def _are(codecs: Sequence[Any], *kinds: type) -> bool:
+    pairs = zip(codecs, kinds, strict=False)
+    return len(codecs) == len(kinds) and all(isinstance(codec, kind) for codec, kind in pairs)
 
 
 def _blosc(codec: BloscCodec) -> numcodecs.Blosc:
