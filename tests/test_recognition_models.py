@@ -13,7 +13,7 @@ from workoutlab.learning.scaling import fit_scaler
 from workoutlab.recognition import MLP, Models
 from workoutlab.recognition.models import append_networks, read_digests
 from workoutlab.recognition.people import EVERYONE
-from workoutlab.store import ragged
+from workoutlab.store import networks, ragged
 
 SIZES = (4, 6, 2)
 SETTINGS = {"recipe": {"epochs": 3}}
@@ -67,6 +67,19 @@ def test_network__opens_as_it_was_stored(lab):
     assert opened.snapshot == "BEGINNING"
     with pytest.raises(InputError, match=r"expected shape \(window, 4\)"):
         opened.predict(inputs[0])
+
+
+def test_network__reads_the_table_of_a_snapshot_once(lab, monkeypatch):
+    _store(lab, ["ann", "bob"], "old")
+    opened = Models(lab).network("ann")
+    with monkeypatch.context() as patch:
+        patch.setattr(networks, "read_arrays", lambda *_: pytest.fail("read again"))
+        for user in ("bob", "ann"):
+            again = Models(lab).network(user)
+    np.testing.assert_array_equal(again.network.pack(), opened.network.pack())
+    newer = _store(lab, ["ann"], "new", seed=1)
+    np.testing.assert_array_equal(Models(lab).network("ann").network.pack(), newer[0].pack())
+    assert len(Models(lab).versions("ann")) == 2
 
 
 def test_network__is_the_last_of_a_person(lab):

@@ -78,7 +78,7 @@ class Models:
                 f"the lab at {lab.url} has no models {name!r} at {lab.snapshot}, {there}; "
                 "workoutlab.train makes them, Lab.refresh shows what others made"
             )
-        self._lab, self._rows = lab, Rows(root, name)
+        self._lab, self._rows = lab, Rows.of(root, name)
 
     @contextmanager
     def _looking(self) -> Iterator[None]:
@@ -135,10 +135,11 @@ class Models:
         import pandas as pd
 
         columns = [*OF_MODELS, "source_row", "digest"]
-        parts = [
-            tables.read(self._rows.home, NETWORKS, columns, start=row, stop=row + 1)
-            for row in self._find_all(user).tolist()
-        ]
+        with self._looking():
+            parts = [
+                tables.read(self._rows.home, NETWORKS, columns, start=row, stop=row + 1)
+                for row in self._find_all(user).tolist()
+            ]
         return tidy_models(pd.concat(parts), self.name)
 
     def network(self, user: str = EVERYONE) -> PersonalNetwork:
@@ -168,7 +169,8 @@ class Models:
         NotInLabError
             If there is none.
         """
-        facts = self._rows.facts(self._find(user))
+        with self._looking():
+            facts = self._rows.facts(self._find(user))
         settings: dict[str, Any] = json.loads(self.settings_text(facts["settings"]))
         return settings
 
@@ -207,11 +209,13 @@ class Models:
             If there is none.
         """
         row = self._find(user)
-        frame = tables.read(self._rows.home, NETWORKS, _TOLD, start=row, stop=row + 1)
+        with self._looking():
+            frame = tables.read(self._rows.home, NETWORKS, _TOLD, start=row, stop=row + 1)
         told = {name: frame[name].tolist()[0] for name in _TOLD}
         score = told["score"] if math.isfinite(told["score"]) else None
         texts = {name: json.loads(told[name] or "null") for name in ("classes", "chosen")}
-        told["simulated"] |= self._builds_on_simulated(row)
+        with self._looking():
+            told["simulated"] |= self._builds_on_simulated(row)
         return {"name": self.name, **told, **texts, "score": score, "settings": self.settings(user)}
 
     def _builds_on_simulated(self, row: int) -> bool:
@@ -284,8 +288,10 @@ class Models:
         return self._read_long(user, "history")
 
     def _read_long(self, user: str, name: str) -> list[dict[str, Any]]:
-        rows, row = _resolve(self._rows, self._find(user))
-        records: list[dict[str, Any]] = json.loads(rows.read(row, [name])[name])
+        with self._looking():
+            rows, row = _resolve(self._rows, self._find(user))
+            text = rows.read(row, [name])[name]
+        records: list[dict[str, Any]] = json.loads(text)
         return records
 
     def _find(self, user: str) -> int:
@@ -315,7 +321,7 @@ def _resolve(rows: Rows, row: int) -> tuple[Rows, int]:
         return rows, row
     if not facts["source"]:
         return rows, facts["source_row"]
-    return Rows(rows.root, facts["source"]), facts["source_row"]
+    return Rows.of(rows.root, facts["source"]), facts["source_row"]
 
 
 def _open(rows: Rows, row: int, user: str) -> PersonalNetwork:

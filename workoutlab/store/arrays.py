@@ -6,9 +6,9 @@ a lab asks of it. So the columns of a table go through it together.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,14 +29,17 @@ __all__ = [
     "open_arrays",
     "open_group",
     "read_arrays",
+    "remember",
     "whole",
 ]
 
 Array = zarr.Array[Any]
+Made = TypeVar("Made")
 
 _STORES_KEPT = 16
 _kept: OrderedDict[int, tuple[Store, dict[str, Any]]] = OrderedDict()
-"""Open groups and arrays by the id of their store, which is kept, so that no other takes its id."""
+"""Open groups and arrays, and what was read of them, by the id of their store. It is kept too, so
+that no other takes its id."""
 _keeping = Lock()
 
 
@@ -112,24 +115,43 @@ def open_group(group: zarr.Group, name: str) -> zarr.Group:
 
 
 def find_group(root: zarr.Group, path: str) -> zarr.Group | None:
-    """Return the group at `path`, None where there is none.
+    """Return the group at `path`, None where there is none; that of a snapshot is opened once.
 
     Raises
     ------
     DamagedLabError
         If it cannot be read, or an array lies there.
     """
-    with reading(path):
-        found = root.get(path)
-        if isinstance(found, zarr.Array):
-            raise TypeError("it is not a group")
-        return found
+    known, place = _known(root.store), f"{root.path}/{path}".lstrip("/")
+    if place not in known:
+        with reading(path):
+            found = root.get(path)
+            if isinstance(found, zarr.Array):
+                raise TypeError("it is not a group")
+            if found is None:
+                return None
+            known[place] = found
+    group: zarr.Group = known[place]
+    return group
 
 
 def list_groups(root: zarr.Group, path: str) -> list[str]:
     """List the groups in the group at `path`, sorted; none where it is missing."""
     home = find_group(root, path)
     return [] if home is None else sorted(home.group_keys())
+
+
+def remember(root: zarr.Group, what: str, make: Callable[[], Made]) -> Made:
+    """Return what `make` makes of a lab at a snapshot, which never changes: it is made once.
+
+    Of a lab that is being written, it is made anew each time.
+    """
+    known = _known(root.store)
+    if what not in known:
+        known[what] = made = make()
+        return made
+    kept: Made = known[what]
+    return kept
 
 
 def _known(store: Store) -> dict[str, Any]:

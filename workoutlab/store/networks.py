@@ -16,6 +16,8 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -25,7 +27,7 @@ import zarr
 from workoutlab.errors import DamagedLabError, LabError
 from workoutlab.schema import EVERYONE, Column, Table
 from workoutlab.store import layout, ragged, tables
-from workoutlab.store.arrays import find_group, read_arrays
+from workoutlab.store.arrays import find_group, read_arrays, remember
 from workoutlab.store.settings import SETTINGS, find_settings
 
 __all__ = [
@@ -145,15 +147,25 @@ class Rows:
         _check_columns(home, name)
         self.root, self.name, self.home = root, name, home
         self._blocks: OrderedDict[int, list[npt.NDArray[Any]]] = OrderedDict()
+        self._keeping = Lock()
 
-    @property
+    @classmethod
+    def of(cls, root: zarr.Group, name: str) -> "Rows":
+        """Return the rows of one name; those of a snapshot keep what was read of them before."""
+        return remember(root, f"rows of {name}", partial(cls, root, name))
+
+    @cached_property
     def table(self) -> zarr.Group:
         """The group of the table."""
         return tables.open_table(self.home, NETWORKS.name)
 
+    @cached_property
+    def _keys(self) -> npt.NDArray[np.int64]:
+        return tables.values(self.table, "key")
+
     def find(self, user: str) -> npt.NDArray[np.int64]:
         """Return the rows of a user, in order."""
-        return np.flatnonzero(tables.values(self.table, "key") == _make_key(user))
+        return np.flatnonzero(self._keys == _make_key(user))
 
     def facts(self, row: int) -> dict[str, Any]:
         """Return what opening the network of a row takes.
@@ -163,14 +175,16 @@ class Rows:
         LabError
             If the row was erased.
         """
-        block, place = divmod(row, _OPENED_PER_CHUNK)
-        if block not in self._blocks:
-            start = block * _OPENED_PER_CHUNK
-            read = read_arrays(self.table, _OPENED, start, start + _OPENED_PER_CHUNK)
-            self._blocks[block] = read
-            while len(self._blocks) > _BLOCKS_KEPT:
-                self._blocks.popitem(last=False)
-        columns = zip(_OPENED, self._blocks[block], strict=True)
+        number, place = divmod(row, _OPENED_PER_CHUNK)
+        block = self._blocks.get(number)  # which another thread may drop meanwhile
+        if block is None:
+            start = number * _OPENED_PER_CHUNK
+            block = read_arrays(self.table, _OPENED, start, start + _OPENED_PER_CHUNK)
+            with self._keeping:
+                self._blocks[number] = block
+                while len(self._blocks) > _BLOCKS_KEPT:
+                    self._blocks.popitem(last=False)
+        columns = zip(_OPENED, block, strict=True)
         facts = {name: column[place : place + 1].tolist()[0] for name, column in columns}
         if not facts["snapshot"]:
             raise LabError(f"row {row} of the models {self.name!r} was erased; train again")
