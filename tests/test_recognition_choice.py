@@ -282,3 +282,13 @@ def test_fit_common__stays_in_memorys_bounds(monkeypatch):
     row = Models(lab).table.set_index("user").loc[EVERYONE]
     assert row["windows"] == 40
     assert json.loads(row["classes"]) == ["curl", "press", "row"]
+
+
+def test_choose__whoever_first_has_enough_sets_after_the_common_network_was_trained():
+    lab = make_lab("choice-first-evidence", sessions=1)
+    assert run(lab).counts == {"common": 4}
+    lab.append(make_recording("ann", 100 + session) for session in range(3))
+    result = run(lab)
+    assert result.ok
+    assert result.trained == ("ann",)
+    assert "held-out sets" in result.reasons["ann"]

@@ -105,6 +105,15 @@ def test_decide__too_few_sets_give_the_common_network_and_say_so():
     assert decide(Evidence(0), Prior(0)).kind == "common"
 
 
+def test_decide__by_a_cohort_without_evidence_of_a_kind_goes_by_the_person():
+    clear = person(24, common=12, own=1)
+    assert decide(clear, Prior(0)).kind == "own"
+    assert decide(person(4, common=2, own=1), Prior(0)).kind == "common"
+    other = {"ensemble": 0.1}
+    assert decide(clear, Prior(9, other, other, other)).kind == "own"
+    assert decide(person(1, common=1, own=0), Prior(0)).kind == "common"
+
+
 def test_decide__says_the_figures_in_a_sentence():
     evidence = person(24, common=2, own=1, ensemble=12)
     found = decide(evidence, Prior(9, {"own": 0.1, "ensemble": -0.3},

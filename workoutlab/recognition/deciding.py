@@ -31,8 +31,9 @@ mean of both            14.6   10.9       16.6 11.0     10.6
 With one set of each activity nothing can be validated, and the common network is taken; where
 people are left out that costs the 0.3 points to the fine-tuned one.
 
-Of fewer than three people no variance between people can be told; there the simplest kind within
-one standard error of the person's best is taken.
+Of fewer than three people no variance between people can be told, nor of a kind that nobody could
+be tried with; there a kind is taken over a simpler one if the person's own gain is higher by more
+than one standard error.
 
 References
 ----------
@@ -259,14 +260,11 @@ def decide(
     """
     if evidence.sets < max(least_sets, 1):
         return Decision("common", f"common: {_count(evidence.sets)}, fewer than {least_sets}")
-    alone = prior.people < _LEAST_PEOPLE
-    estimate = _estimate_alone if alone else _estimate
-    estimates = {kind: estimate(evidence, prior, kind)
-                 for kind in KINDS if kind in evidence.squares}  # fmt: skip
-    gains = {"common": 0.0} | {kind: gain for kind, (gain, _) in estimates.items()}
-    best = "common"
-    for kind, (gain, error) in estimates.items():
-        if gain - gains[best] > max(margin, float(alone)) * error + 1e-12:
+    gains, best = {"common": 0.0}, "common"
+    for kind in [kind for kind in KINDS if kind in evidence.squares]:
+        alone = prior.people < _LEAST_PEOPLE or kind not in prior.within
+        gains[kind], error = (_estimate_alone if alone else _estimate)(evidence, prior, kind)
+        if gains[kind] - gains[best] > max(margin, float(alone)) * error + 1e-12:
             best = kind
     return Decision(best, _explain(best, evidence), gains)
 
@@ -283,7 +281,12 @@ def _estimate(evidence: Evidence, prior: Prior, kind: str) -> tuple[float, float
 
 
 def _estimate_alone(evidence: Evidence, prior: Prior, kind: str) -> tuple[float, float]:
-    return evidence.gain(kind), math.sqrt(prior.within[kind] / evidence.sets)
+    """Return a person's own gain and its standard error, of the person's sets where need be."""
+    within = prior.within.get(kind)
+    if within is None:
+        free = evidence.sets - 1
+        within = evidence.squares[kind] / free if free else math.inf
+    return evidence.gain(kind), math.sqrt(within / evidence.sets)
 
 
 def _explain(kind: str, evidence: Evidence) -> str:
