@@ -8,7 +8,7 @@ import pytest
 from distributed import Client
 
 from tests.test_recognition_cohorts import make_recording
-from workoutlab.errors import InputError, TrainingError
+from workoutlab.errors import InputError, SnapshotNotFoundError, TrainingError
 from workoutlab.lab import Lab
 from workoutlab.learning.networks import Network
 from workoutlab.recognition import EVERYONE, MLP, Models, Recipe
@@ -91,7 +91,7 @@ def test_choose__says_why_in_figures_of_held_out_sets():
     result = run(lab, criterion="error")
     row = Models(lab).table.set_index("user").loc["ann"]
     assert row["reason"] == result.reasons["ann"]
-    assert "% of 9 held-out sets wrong" in row["reason"]
+    assert "% of windows wrong, mean of 9 held-out sets" in row["reason"]
     assert (row["criterion"], row["validation"]) == ("error", "3 folds by set, 9 sets")
     scores = Models(lab).scores("ann") if row["kind"] != "common" else None
     assert scores is None or {each["settings"]["kind"] for each in scores} >= {"common", "own"}
@@ -292,3 +292,21 @@ def test_choose__whoever_first_has_enough_sets_after_the_common_network_was_trai
     assert result.ok
     assert result.trained == ("ann",)
     assert "held-out sets" in result.reasons["ann"]
+
+
+def test_choose__of_a_person_erased_during_validation_writes_no_row(monkeypatch):
+    lab = make_lab("choice-erased")
+    judge = choosing.try_kinds
+
+    def erase(windows, *rest):
+        if windows.user == "cem":
+            Lab(lab.url).erase_user("cem")
+        return judge(windows, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(choosing, "try_kinds", erase)
+        with pytest.raises(SnapshotNotFoundError):  # the plan's snapshot went with the person
+            run(lab)
+    assert "cem" not in Models(lab.refresh(), "exercise.validation").users
+    assert run(lab).trained == ("ann", "bob", "dan")
+    assert "cem" not in Models(lab.refresh(), "exercise.validation").users

@@ -156,3 +156,23 @@ def test_decide__of_any_cohort_gives_a_known_kind_and_finite_gains(cohort):
         found = decide(each, prior)
         assert found.kind in ("common", "own")  # the ensemble is never better than its equal
         assert all(np.isfinite(list(found.gains.values())))
+
+
+@pytest.mark.parametrize(
+    ("criterion", "reason"),
+    [
+        ("error", "own: 10.0 % of 20 held-out sets wrong, common 50.0 %"),
+        ("windows", "own: 10.0 % of windows wrong, mean of 20 held-out sets, common 50.0 %"),
+        ("loss", "own: loss 0.100, mean of 20 held-out sets, common 0.500"),
+        ("muvr", "own: 10.0 % short of Muvr's best sum, 20 held-out sets, common 50.0 %"),
+    ],
+)
+def test_decide__says_what_the_criterion_measures(criterion, reason):
+    evidence = person(20, common=10, own=2)
+    prior = Prior(9, {"own": 0.3}, {"own": 0.1}, {"own": 0.1})
+    assert decide(evidence, prior, criterion=criterion).reason == reason
+
+
+def test_decide__says_that_nothing_else_could_be_tried():
+    found = decide(person(8, common=2), Prior(9))
+    assert found.reason == "common: no other kind could be tried; 25.0 % of 8 held-out sets wrong"

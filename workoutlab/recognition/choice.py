@@ -318,7 +318,14 @@ class _Run:
         return self._conclude(base, prior, changed)
 
     def _decide(self, said: Evidence, prior: Prior) -> Decision:
-        return decide(said, prior, margin=self.rules.margin, least_sets=self.rules.least_sets)
+        rules = self.rules
+        return decide(
+            said,
+            prior,
+            margin=rules.margin,
+            least_sets=rules.least_sets,
+            criterion=rules.criterion,
+        )
 
     def _find_base(self, renew: bool) -> _Base:
         digests = "\n".join(sorted(person.digest for person in self.people))

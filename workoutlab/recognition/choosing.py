@@ -75,6 +75,8 @@ _CODE: Final = tuple(
 )
 """What decides a choice, besides what decides a network."""
 
+_ERASED: Final = "erased from the lab during the training"
+
 Integers = npt.NDArray[np.int64]
 
 
@@ -347,18 +349,30 @@ def validate_people(crew: Crew) -> dict[str, str]:
         for fold in np.unique(windows.folds[windows.testable]).tolist()
     }
     judges = dict(zip(fits, fit_judges(list(fits.values()), crew.recipe, crew.engine), strict=True))
-    rows = []
+    done: dict[Person, dict[str, Any]] = {}
     for person, (windows, facts) in read.items():
         own = {(kind, fold): judge for (who, kind, fold), judge in judges.items() if who is person}
         evidence = try_kinds(windows, commons, own, crew.rules.kinds, crew.rules.criterion)
-        rows.append(_make_row(crew, person, {"chosen": {**facts, **evidence.as_dict()}}))
+        done[person] = _make_row(crew, person, {"chosen": {**facts, **evidence.as_dict()}})
+    if done:
+        erased = lab.transact(
+            lambda root: _store_evidence(root, crew, done),
+            f"validate {len(done)} people for {crew.name}",
+        )
+        failed.update(dict.fromkeys(erased, _ERASED))
+    return failed
+
+
+def _store_evidence(
+    root: zarr.Group, crew: Crew, done: Mapping[Person, Mapping[str, Any]]
+) -> list[str]:
+    """Append what sets said to the newest root; return the users who are no longer in it."""
+    erased = find_erased(root, crew.supply.windows, list(done))
+    rows = [row for person, row in done.items() if person.user not in erased]
     if rows:
         empty = [np.empty(0, np.float32)] * len(rows)
-        lab.transact(
-            lambda root: append_networks(root, name, rows, empty, crew.settings()),
-            f"validate {len(rows)} people for {crew.name}",
-        )
-    return failed
+        append_networks(root, validation_name(crew.name), rows, empty, crew.settings())
+    return erased
 
 
 def _read_dealt(crew: Crew, person: Person) -> tuple[Labelled, dict[str, Any]]:
@@ -430,7 +444,7 @@ def fit_chosen(crew: Crew) -> dict[str, str]:
         erased = lab.transact(
             lambda root: _store(root, crew, done), f"train {len(done)} networks of {crew.name}"
         )
-        failed.update(dict.fromkeys(erased, "erased from the lab during the training"))
+        failed.update(dict.fromkeys(erased, _ERASED))
     return failed
 
 
