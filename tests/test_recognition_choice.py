@@ -91,7 +91,7 @@ def test_choose__says_why_in_figures_of_held_out_sets():
     result = run(lab, criterion="error")
     row = Models(lab).table.set_index("user").loc["ann"]
     assert row["reason"] == result.reasons["ann"]
-    assert "% of windows wrong, mean of 9 held-out sets" in row["reason"]
+    assert "% of 9 held-out sets wrong" in row["reason"]
     assert (row["criterion"], row["validation"]) == ("error", "3 folds by set, 9 sets")
     scores = Models(lab).scores("ann") if row["kind"] != "common" else None
     assert scores is None or {each["settings"]["kind"] for each in scores} >= {"common", "own"}
@@ -258,6 +258,8 @@ def test_choose__on_a_cluster_gives_the_same_networks(tmp_path):
         ({"kinds": ("own", "ensemble")}, "kinds: expected 'common'"),
         ({"criterion": "best"}, "criterion: expected one of"),
         ({"folds": 1}, "folds: expected"),
+        ({"kinds": None}, "kinds: expected 'common'"),
+        ({"margin": "much"}, "margin: expected a number"),
         ({"least_sets": 0}, "least_sets: expected"),
         ({"margin": -1}, "margin: expected"),
         ({"depth": 1}, "choose takes cohort"),

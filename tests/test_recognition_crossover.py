@@ -11,7 +11,7 @@ from tests.test_readers_tabular import GEOTEC
 from tests.test_recognition_cohorts import make_recording
 from tests.test_report import _parse
 from workoutlab import readers
-from workoutlab.errors import InputError, TrainingError
+from workoutlab.errors import InputError, LabError, TrainingError
 from workoutlab.ingestion import ingest
 from workoutlab.lab import Lab
 from workoutlab.recognition import MLP, Recipe
@@ -217,3 +217,36 @@ def test_crossover__of_real_people_crosses(geotec):
     assert error.loc[8, "own"] < error.loc[2, "own"]
     assert error.loc["mean", "fine-tuned"] < error.loc["mean", "common"]
     assert error.loc["mean", "chosen"] < error.loc["mean", "common"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"margin": -1}, "margin: expected >= 0"),
+        ({"margin": "much"}, "margin: expected a number"),
+        ({"least_sets": 0}, "least_sets: expected >= 1"),
+        ({"engine": "best"}, "engine: expected one of"),
+        ({"kinds": None}, "kinds: expected 'common'"),
+        ({"groups": 1}, "groups: expected >= 2"),
+    ],
+)
+def test_crossover__refuses_settings_before_it_reads_anything(options, said):
+    with pytest.raises(InputError, match=said):
+        crossover(plan("crossover-settings", sessions=2), RECIPE, progress=False, **options)
+
+
+def test_crossover__takes_the_common_network_of_as_few_sets_as_choose_does():
+    lab = plan("crossover-least")
+    found = crossover(lab, RECIPE, counts=(1, 2), seeds=1, least_sets=7, progress=False)
+    assert found.choice["least_sets"] == 7
+    assert set(found.records["taken"]) == {"common"}  # six sets are held out of two of each
+    assert crossover(lab, RECIPE, counts=(1,), seeds=1, progress=False).choice["least_sets"] == 6
+
+
+def test_crossover__refuses_a_lab_in_memory_that_workers_cannot_see(monkeypatch):
+    def refuse(url):
+        raise LabError(f"the lab at {url} is in this process's memory")
+
+    monkeypatch.setattr(module, "check_reachable", refuse)
+    with pytest.raises(LabError, match="in this process's memory"):
+        crossover(plan("crossover-memory", sessions=2), RECIPE, progress=False)

@@ -67,6 +67,9 @@ MarginOption = Annotated[
     float,
     typer.Option(min=0, help="Standard errors by which a kind must be better than a simpler one."),
 ]
+LeastOption = Annotated[
+    int, typer.Option(min=1, help="With fewer held-out sets: the common network.")
+]
 
 
 def choose(  # noqa: PLR0913  one parameter an option
@@ -76,9 +79,7 @@ def choose(  # noqa: PLR0913  one parameter an option
     folds: FoldsOption = 3,
     criterion: CriterionOption = CriterionChoice.windows,
     margin: MarginOption = 0,
-    least_sets: Annotated[
-        int, typer.Option(min=1, help="With fewer held-out sets: the common network.")
-    ] = 6,
+    least_sets: LeastOption = 6,
     renew: Annotated[
         bool, typer.Option("--renew", help="Train the common network, and all, on what is new.")
     ] = False,
@@ -168,6 +169,7 @@ def crossover(  # noqa: PLR0913  one parameter an option
     folds: FoldsOption = 3,
     criterion: CriterionOption = CriterionChoice.windows,
     margin: MarginOption = 0,
+    least_sets: LeastOption = 6,
     inputs: InputsOption = InputsChoice.statistics,
     hidden: HiddenOption = "250,50",
     epochs: EpochsOption = 10,
@@ -225,6 +227,7 @@ def crossover(  # noqa: PLR0913  one parameter an option
             folds=folds,
             criterion=criterion.value,
             margin=margin,
+            least_sets=least_sets,
             progress=not json,
             **_kinds(kind),
         )

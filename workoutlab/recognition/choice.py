@@ -234,6 +234,7 @@ def _check(
     choose_engine(options.get("engine", "auto"))
     if (most := options.get("cohort")) is not None:
         check_number("cohort", most, whole=True, low=1)
+    check_number("margin", options.get("margin", 0.0), low=0)
     rules = Rules(
         kinds=check_kinds(kinds),
         folds=options.get("folds", 3),
@@ -242,7 +243,6 @@ def _check(
         least_sets=options.get("least_sets", 6),
     )
     check_number("folds", rules.folds, whole=True, low=2)
-    check_number("margin", rules.margin, low=0)
     check_number("least_sets", rules.least_sets, whole=True, low=1)
     if rules.criterion not in CRITERIA:
         raise InputError(

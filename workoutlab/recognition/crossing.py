@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from workoutlab.cluster import check_reachable, run_tasks
 from workoutlab.cluster import progress as show_progress
-from workoutlab.cluster import run_tasks
 from workoutlab.errors import InputError, TrainingError
-from workoutlab.learning.engines import Engine
+from workoutlab.learning.engines import Engine, choose_engine
 from workoutlab.learning.randomness import draw_order, make_key
 from workoutlab.recognition.curves import Crossover
 from workoutlab.recognition.dealing import deal_sets, find_testable
@@ -57,6 +57,7 @@ __all__ = ["crossover"]
 Integers = npt.NDArray[np.int64]
 _MOST_PEOPLE_ONE_BY_ONE: Final = 30
 _GROUPS: Final = 10
+_LEAST_SETS: Final = 6
 _ALL: Final = -1
 """In place of a fold: what is trained on all sets."""
 
@@ -68,6 +69,7 @@ class Choosing(TypedDict, total=False):
     folds: int
     criterion: str
     margin: float
+    least_sets: int
     test_share: float
     groups: int | None
 
@@ -150,10 +152,10 @@ def crossover(  # noqa: PLR0913  all are settings of one measurement
     progress
         Whether to show progress on standard error, where that is a terminal.
     **choosing
-        ``kinds``, ``folds`` (3) of validation, ``criterion`` ("windows") and ``margin`` (0), as of
-        :func:`~workoutlab.recognition.choice.choose`; ``test_share`` (0.2); ``groups`` of people
-        that are left out together, by person: by default each by themselves up to 30 people, ten
-        groups beyond.
+        ``kinds``, ``folds`` (3) of validation, ``criterion`` ("windows"), ``margin`` (0) and
+        ``least_sets`` (6), as of :func:`~workoutlab.recognition.choice.choose`; ``test_share``
+        (0.2); ``groups`` of people that are left out together, by person: by default each by
+        themselves up to 30 people, ten groups beyond.
 
     Returns
     -------
@@ -166,8 +168,12 @@ def crossover(  # noqa: PLR0913  all are settings of one measurement
         If an argument cannot mean anything.
     TrainingError
         If nothing could be tested; the message says why.
+    LabError
+        If the lab is in memory and the workers are other processes.
     """
     choosing = _check(windows, recipe, protocol, counts, choosing)
+    choose_engine(engine)
+    check_reachable(windows.lab.url)
     labelled = (windows.segments["exercise"] != "") & (windows.segments["count"] > 0)
     labelled &= windows.segments["user"] != UNKNOWN
     supply, failed = make_supply(windows.select(labelled.to_numpy(dtype=bool)), recipe.inputs)
@@ -180,19 +186,21 @@ def crossover(  # noqa: PLR0913  all are settings of one measurement
     if not scored:
         why = "; ".join(dict.fromkeys(item.reason for item in unscored))
         raise TrainingError(f"nothing could be tested: {why or 'there are no labelled sets'}")
+    choice: dict[str, Any] = {
+        "folds": study.folds,
+        "criterion": study.criterion,
+        "margin": choosing.get("margin", 0.0),
+        "least_sets": choosing.get("least_sets", _LEAST_SETS),
+    }
     return Crossover(
         protocol=protocol,
         counts=tuple(sorted(set(counts))),
         seeds=seeds,
         kinds=study.kinds,
-        choice={
-            "folds": study.folds,
-            "criterion": study.criterion,
-            "margin": choosing.get("margin", 0.0),
-        },
+        choice=choice,
         recipe=describe_recipe(recipe),
         source=describe_source(supply.windows),
-        records=_tabulate(scored, choosing.get("margin", 0.0)),
+        records=_tabulate(scored, choice["margin"], choice["least_sets"]),
         not_scored=tuple(unscored),
     )
 
@@ -214,7 +222,12 @@ def _check(
         raise InputError("counts: expected numbers of labelled sets, got none")
     for count in counts:
         check_number("counts", count, whole=True, low=1)
+    check_kinds(choosing.get("kinds", KINDS))
     check_number("folds", choosing.get("folds", 3), whole=True, low=2)
+    check_number("margin", choosing.get("margin", 0.0), low=0)
+    check_number("least_sets", choosing.get("least_sets", _LEAST_SETS), whole=True, low=1)
+    if choosing.get("groups") is not None:
+        check_number("groups", choosing["groups"], whole=True, low=2)
     if choosing.get("criterion", "windows") not in CRITERIA:
         raise InputError(
             f"criterion: expected one of {', '.join(CRITERIA)}, got {choosing['criterion']!r}"
@@ -278,7 +291,6 @@ def _plan_tasks(
         raise TrainingError("one known person only: no common network without them")
     if groups is None:
         groups = len(users) if len(users) <= _MOST_PEOPLE_ONE_BY_ONE else _GROUPS
-    check_number("groups", groups, whole=True, low=2)
     shuffled = users[np.random.default_rng(0).permutation(len(users))]
     for group in np.array_split(shuffled, min(groups, len(users))):
         yield _Task(study, seeds, counts, np.sort(group))
@@ -424,7 +436,7 @@ def _list_unscored(outcomes: Iterable[_Outcome]) -> list[NotScored]:
     return [NotScored(user, sets, reason) for (user, reason), sets in reasons.items()]
 
 
-def _tabulate(outcomes: Sequence[_Outcome], margin: float) -> pd.DataFrame:
+def _tabulate(outcomes: Sequence[_Outcome], margin: float, least_sets: int) -> pd.DataFrame:
     """Choose for each person, by what the cohort's validation says, and list all scores."""
     rows: list[dict[str, Any]] = []
     cases = sorted({(one.seed, one.count) for one in outcomes})
@@ -432,7 +444,7 @@ def _tabulate(outcomes: Sequence[_Outcome], margin: float) -> pd.DataFrame:
         case = [one for one in outcomes if (one.seed, one.count) == (seed, count)]
         prior = estimate_prior([one.evidence for one in case])
         for one in sorted(case, key=lambda one: one.user):
-            decision = decide(one.evidence, prior, margin=margin)
+            decision = decide(one.evidence, prior, margin=margin, least_sets=least_sets)
             facts = {"seed": seed, "count": count, "user": one.user, "labelled": one.sets}
             for kind, scores in [*one.scores.items(), ("chosen", one.scores[decision.kind])]:
                 names = ("wrong_sets", "sets", "wrong_windows", "windows")

@@ -44,7 +44,7 @@ class Crossover:
     kinds
         What was compared; ``"chosen"`` comes beside them.
     choice
-        How was chosen: folds of validation, criterion and margin.
+        How was chosen: folds of validation, criterion, margin and least sets.
     recipe
         Settings of the networks, as plain values.
     source
@@ -208,7 +208,8 @@ def _list_remarks(found: Crossover) -> list[str]:
         f"{source.lab!r} at snapshot {source.snapshot}.",
         "Labelled sets are of each exercise, or as many as there are. Chosen by "
         f"{found.choice['folds']} folds by set within them, criterion "
-        f"{found.choice['criterion']!r}, margin {found.choice['margin']:g} standard errors.",
+        f"{found.choice['criterion']!r}, margin {found.choice['margin']:g} standard errors; of "
+        f"fewer than {found.choice['least_sets']} sets held out, the common one.",
     ]
     for kind, (gain, error) in zip(
         found.kinds, found.spread()[["gain", "error"]].to_numpy(), strict=True

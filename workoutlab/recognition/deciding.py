@@ -92,8 +92,8 @@ def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
     >>> check_kinds(["own", "common"])
     ('common', 'own')
     """
-    unknown = [kind for kind in kinds if kind not in KINDS] if not isinstance(kinds, str) else kinds
-    if unknown or "common" not in kinds:
+    listed = isinstance(kinds, list | tuple)
+    if not listed or set(kinds) - set(KINDS) or "common" not in kinds:
         raise InputError(
             f"kinds: expected 'common' and some of {', '.join(KINDS[1:])}, got {kinds!r}"
         )
