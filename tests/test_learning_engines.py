@@ -213,3 +213,21 @@ def test_train_members__of_nobody_is_nothing():
 def test_choose_engine__refuses_an_unknown_name():
     with pytest.raises(InputError, match="expected one of auto, separate, stacked, got 'fast'"):
         choose_engine("fast")
+
+
+@pytest.mark.parametrize("engine", ["separate", "stacked"])
+def test_train_members__with_patience_says_that_a_training_diverged(engine):
+    training = _training(patience=2, rate=1e30)
+    wild = replace(_member(0, 60, 5, 3, training), train=np.arange(40), held=np.arange(40, 60))
+    tame = replace(wild, key="tame", training=_training(patience=2))
+    failed, trained = train_members([wild, tame], engine)
+    assert isinstance(failed, TrainingError)
+    assert "diverged" in str(failed)
+    assert isinstance(trained, Trained)
+
+
+@pytest.mark.parametrize("engine", ["separate", "stacked"])
+def test_train_members__takes_all_windows_where_a_batch_is_larger(engine):
+    (huge,) = train_members([_member(0, 60, 5, 3, _training(batch=10**12))], engine)
+    (whole,) = train_members([_member(0, 60, 5, 3, _training(batch=None))], engine)
+    np.testing.assert_array_equal(_weights(huge), _weights(whole))

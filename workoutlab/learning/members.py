@@ -127,7 +127,7 @@ class Prepared:
     def batch(self) -> int:
         """Windows in a step."""
         batch = None if self.training.optimizer == "lbfgs" else self.training.batch
-        return batch or len(self.rows)
+        return min(batch or len(self.rows), len(self.rows))
 
     @property
     def steps(self) -> int:

@@ -57,7 +57,9 @@ class Stack(ABC):
         self._patient = any(member.training.patience is not None for member in members)
         self._held = self.program.list_held()
         self.parameters: list[Tensor] = self.program.load()
-        self._best = [layer.clone() for layer in self.parameters] if self._patient else []
+        # A network whose loss was never a number has no best epoch: what is stored must say so.
+        kept = self.parameters if self._patient else []
+        self._best = [torch.full_like(layer, torch.nan) for layer in kept]
 
     @property
     def active(self) -> int:
@@ -181,7 +183,7 @@ class Stack(ABC):
         for row, slot in enumerate(slots):
             place = self.places[slot]
             member, history = self.members[place], tuple(self._histories[place])
-            patient = member.training.patience is not None
+            patient = member.training.patience is not None and bool(history)
             matrices = [layer[row] for layer in (best if patient else final)]
             layers = self.program.store(member, matrices)
             steps = int(self.steps[slot])
