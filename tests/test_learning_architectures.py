@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -162,3 +163,28 @@ def test_predict__reproduces_muvrs_xor_network():
     chances = network.predict(corners)
     np.testing.assert_allclose(chances[:, 1], expected, rtol=1e-2)
     np.testing.assert_allclose(chances.sum(axis=1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("units", ["a", [250, 50], None, float("nan"), 1.5])
+def test_mlp__refuses_what_is_no_number_of_units(units):
+    with pytest.raises(InputError, match="MLP layers"):
+        MLP(units)
+
+
+@pytest.mark.parametrize("name", ["filters", "dense", "width", "channels"])
+def test_conv_net__refuses_what_is_no_number_of_units(name):
+    with pytest.raises(InputError, match=f"{name}: expected"):
+        ConvNet(**{name: "a" if name in ("width", "channels") else 16})
+
+
+def test_networks__take_the_numbers_of_numpy():
+    found = MLP(np.int64(8), dropout_keep=np.float32(0.5))
+    assert json.dumps(found.settings()) == json.dumps(MLP(8, dropout_keep=0.5).settings())
+    assert json.dumps(MLP(8.0, dropout_keep=1).settings()) == json.dumps(
+        MLP(8, dropout_keep=1.0).settings()
+    )
+    assert json.dumps(ConvNet(filters=np.array([4, 3])).settings()) == json.dumps(
+        ConvNet(filters=(4, 3)).settings()
+    )
+    with pytest.raises(InputError, match=r"dropout_keep: .* got '0.9'"):
+        MLP(8, dropout_keep="0.9")

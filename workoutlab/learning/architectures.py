@@ -5,9 +5,10 @@ the biases, so that one matrix product serves both. A convolution is such a matr
 inputs of one output are the samples under the filter, channel after channel.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Real
 from typing import Any, Final
 
 import numpy as np
@@ -75,7 +76,7 @@ class MLP:
         activation: str = "relu",
         link: str = "softmax",
     ) -> None:
-        if any(int(units) != units or units < 1 for units in hidden):
+        if not _are_counts(hidden):
             raise InputError(
                 f"MLP layers: expected numbers of units, as in MLP(250, 50), got {hidden}"
             )
@@ -83,8 +84,8 @@ class MLP:
         _check_choice("init", init, _INITS)
         _check_choice("activation", activation, _ACTIVATIONS)
         _check_choice("link", link, _LINKS)
-        object.__setattr__(self, "hidden", hidden)  # the dataclass is frozen
-        object.__setattr__(self, "dropout_keep", dropout_keep)
+        object.__setattr__(self, "hidden", tuple(map(int, hidden)))  # the dataclass is frozen
+        object.__setattr__(self, "dropout_keep", float(dropout_keep))
         object.__setattr__(self, "init", init)
         object.__setattr__(self, "activation", activation)
         object.__setattr__(self, "link", link)
@@ -178,16 +179,20 @@ class ConvNet:
 
     def __post_init__(self) -> None:
         for name, values in (("filters", self.filters), ("dense", self.dense)):
-            if any(int(value) != value or value < 1 for value in values):
-                raise InputError(f"{name}: expected numbers of units, got {values}")
-            object.__setattr__(self, name, tuple(values))  # the dataclass is frozen
+            if not _are_counts(values):
+                raise InputError(
+                    f"{name}: expected numbers of units, as in (16, 32), got {values!r}"
+                )
+            object.__setattr__(self, name, tuple(map(int, values)))  # the dataclass is frozen
         if not self.filters:
             raise InputError("filters: expected one convolution or more, as in (16, 32), got ()")
         for name in ("width", "pool", "channels"):
             value = getattr(self, name)
-            if int(value) != value or value < 1:
-                raise InputError(f"{name}: expected a whole number >= 1, got {value}")
+            if not _are_counts((value,)):
+                raise InputError(f"{name}: expected a whole number >= 1, got {value!r}")
+            object.__setattr__(self, name, int(value))
         _check_keep(self.dropout_keep)
+        object.__setattr__(self, "dropout_keep", float(self.dropout_keep))
         _check_choice("init", self.init, _INITS)
 
     @property
@@ -286,9 +291,16 @@ def check_network(network: object) -> None:
         raise InputError(f"network: expected MLP(250, 50) or ConvNet() say, got {network!r}")
 
 
-def _check_keep(keep: float) -> None:
-    if not 0 < keep <= 1:
-        raise InputError(f"dropout_keep: expected a chance in (0, 1], got {keep}")
+def _are_counts(values: Any) -> bool:
+    """Tell whether these are several whole numbers above 0, NumPy's too."""
+    return isinstance(values, Iterable) and all(
+        isinstance(value, Real) and value >= 1 and value == value // 1 for value in values
+    )
+
+
+def _check_keep(keep: Any) -> None:
+    if not isinstance(keep, Real) or not 0 < keep <= 1:
+        raise InputError(f"dropout_keep: expected a chance in (0, 1], got {keep!r}")
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
