@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from tests.test_recognition_cohorts import make_recording
 from workoutlab.cli import app
+from workoutlab.cli.recipes import read_search
 from workoutlab.lab import Lab
 
 SMALL = ["--hidden", "8,8", "--epochs", "3", "--length", "2s", "--step", "1s"]
@@ -59,3 +60,10 @@ def test_crossover__refuses_a_report_nowhere_before_the_work(lab, tmp_path):
     result = run("crossover", "--lab", lab, "--report", report)
     assert result.exit_code == 1
     assert "--report: expected a file" in result.output
+
+
+def test_read_search__knows_the_scaling_that_is_called_none():
+    assert read_search(["scaling=none,ramps", "batch=none,10"]).values == {
+        "scaling": ["none", "ramps"],
+        "batch": [None, 10],
+    }

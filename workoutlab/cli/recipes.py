@@ -1,5 +1,6 @@
 """Options that say how networks are trained and their settings chosen, and how they are read."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict
 
@@ -168,7 +169,7 @@ def read_search(options: list[str] | None) -> "Grid | None":
             raise InputError(f"--search: expected a setting and values, rate=0.1,1, got {option!r}")
         if name in choices:
             raise InputError(f"--search: {name} came twice; give all its values at once")
-        read = _read_layers if name == "hidden" else _read_value
+        read = _READERS.get(name, _read_value)
         choices[name] = [read(value) for value in values.split(",")]
     return Grid(**choices)
 
@@ -188,6 +189,10 @@ def _read_layers(text: str) -> object:
         return tuple(int(part) for part in text.split("x"))
     except ValueError as error:
         raise InputError(f"--search hidden: expected layers like 250x50, got {text!r}") from error
+
+
+_READERS: Final[dict[str, Callable[[str], object]]] = {"hidden": _read_layers, "scaling": str}
+"""Of settings whose values are not read like others: scaling has a kind that is called none."""
 
 
 def choose_by(*, folds: int | None, criterion: CriterionChoice | None) -> "Choosing":
