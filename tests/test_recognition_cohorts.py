@@ -1,8 +1,10 @@
 """Training through the lab: what is trained again, whom bad data hurt, what is told."""
 
 import json
+import re
 import threading
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,7 +26,7 @@ from workoutlab.recognition import (
 )
 from workoutlab.recognition.material import compute_together
 from workoutlab.recognition.models import read_digests
-from workoutlab.recognition.people import Person, find_people, select_people
+from workoutlab.recognition.people import DECISIVE, Person, find_people, select_people
 from workoutlab.signals import Preparation, RawWindows, Statistics, Windows, compute, windows
 
 EXERCISES = ("curl", "press", "row")
@@ -451,3 +453,17 @@ def test_train__fails_a_person_whose_inputs_break_when_all_are_computed_together
     result = train(plan(lab), picky, cohort=3)
     assert result.failed == {loud: "ZeroDivisionError: too loud"}
     assert set(result.trained) == set(loudest) - {loud}
+
+
+def test_decisive__covers_all_code_that_an_engine_trains_by():
+    harmless = {"callbacks.py", "checkpoints.py", "engines.py", "threads.py"}
+    home = files("workoutlab").joinpath("learning")
+    seen, waiting = set(), ["engines.py"]
+    while waiting:
+        seen.add(name := waiting.pop())
+        used = re.findall(
+            r"from workoutlab\.learning\.(\w+) import", home.joinpath(name).read_text()
+        )
+        waiting += sorted({f"{module}.py" for module in used} - seen)
+    assert {f"learning/{name}" for name in seen - harmless} <= set(DECISIVE)
+    assert "recognition/recipe.py" in DECISIVE

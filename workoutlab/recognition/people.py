@@ -47,6 +47,16 @@ DECISIVE: Final = (
     "learning/separate.py",
     "learning/stacked.py",
     "learning/training.py",
+    "learning/descent.py",
+    "learning/layers.py",
+    "learning/lbfgs.py",
+    "learning/linesearch.py",
+    "learning/losses.py",
+    "learning/optimizers.py",
+    "learning/program.py",
+    "learning/stack.py",
+    "learning/stopping.py",
+    "recognition/recipe.py",
 )
 """The code that decides what a network becomes. Which segments there are shows in the plan."""
 
