@@ -1,6 +1,7 @@
 """Settings chosen for each person: by their own sets, without a leak, and kept with the network."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ from workoutlab.recognition.people import find_people
 from workoutlab.recognition.search import Between, apply_choice
 from workoutlab.recognition.selection import Selection, choose_settings
 from workoutlab.recognition.validation import Validation, measure_costs
-from workoutlab.signals import Statistics, Windows, windows
+from workoutlab.signals import RawWindows, Statistics, Windows, windows
 from workoutlab.store import tables
 from workoutlab.store.arrays import find_group
 from workoutlab.store.networks import NETWORKS
@@ -312,3 +313,38 @@ def test_validation__of_a_small_person_leaves_something_to_train_on(sets, seed):
     units = np.arange(sets + 1)
     for fold in Validation(folds=4).split(exercises, units, units >= 0, seed):
         assert set(exercises[~fold]) == {"curl", "row"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "search"),
+    [
+        ("held_share", 0.5, Grid(patience=[1, 2])),
+        ("momentum", 0.1, Grid(optimizer=["adam", "sgd"])),
+    ],
+)
+def test_train__again_with_a_setting_that_a_choice_brings_into_play_trains_again(
+    lab, name, value, search
+):
+    recipe = Recipe(Statistics(), MLP(8), optimizer="adam", epochs=1)
+    train(plan(lab), recipe, search=search)
+    assert not train(plan(lab), recipe, search=search).trained
+    assert len(train(plan(lab), replace(recipe, **{name: value}), search=search).trained) == 3
+
+
+def test_train__refuses_folds_beside_a_share(lab):
+    with pytest.raises(InputError, match=r"^folds, share: expected one of them"):
+        train(plan(lab), RECIPE, search=SEARCH, folds=5, share=0.3)
+
+
+def test_apply_choice__judges_a_network_together_with_its_settings():
+    slow = Recipe(Statistics(), MLP(8, dropout_keep=1), optimizer="lbfgs")
+    found = apply_choice(slow, {"network": MLP(4), "optimizer": "sgd"})
+    assert (found.network, found.optimizer) == (MLP(4), "sgd")
+
+
+def test_recipe__refuses_channels_that_the_inputs_do_not_have():
+    assert Recipe(RawWindows(), ConvNet(channels=24), scaling="ramps")
+    with pytest.raises(InputError, match=r"expected ConvNet\(channels=24\).*'ramps'.*channels=3"):
+        Recipe(RawWindows(), ConvNet(), scaling="ramps")
+    with pytest.raises(InputError, match=r"expected ConvNet\(channels=3\).*got channels=6"):
+        Recipe(RawWindows(), ConvNet(channels=6))

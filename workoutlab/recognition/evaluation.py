@@ -9,7 +9,7 @@ import pandas as pd
 
 from workoutlab import __version__, cluster
 from workoutlab.errors import InputError, TrainingError
-from workoutlab.learning.engines import Engine
+from workoutlab.learning.engines import Engine, choose_engine
 from workoutlab.recognition.estimators import Estimator
 from workoutlab.recognition.people import describe_plan
 from workoutlab.recognition.recipe import Recipe
@@ -124,6 +124,7 @@ def evaluate(
         protocol, **{name: dealing[name] for name in dealing if name not in _OF_SEARCHES}
     )
     _check_per(per, rules)
+    choose_engine(engine)
     recipe = recipe if isinstance(recipe, Recipe | Estimator) else Estimator(recipe, Statistics())
     selection = _make_selection(search, validation, recipe)
     windows = windows.select((windows.segments["exercise"] != "").to_numpy(dtype=bool))
@@ -156,6 +157,8 @@ def _make_selection(
         if validation is not None:
             raise InputError("validation: of a search, and there is none; give search=Grid(...)")
         return None
+    if not isinstance(validation, Validation | None):
+        raise InputError(f"validation: expected a Validation, got {validation!r}")
     check_policy(search, recipe)
     return Selection(search, validation or Validation())
 

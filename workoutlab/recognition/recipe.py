@@ -5,7 +5,8 @@ import json
 from dataclasses import dataclass, field
 
 from workoutlab.errors import InputError
-from workoutlab.learning.networks import MLP, Architecture
+from workoutlab.learning.networks import MLP, Architecture, ConvNet
+from workoutlab.learning.scaling import scaled_inputs
 from workoutlab.learning.training import Settings, Training, check_network
 from workoutlab.recognition.augmentation import Augmentation
 from workoutlab.signals import Inputs, RawWindows
@@ -61,7 +62,18 @@ class Recipe(Settings):
         if self.scaling is None:
             scaling = "none" if isinstance(self.inputs, RawWindows) else "standard"
             object.__setattr__(self, "scaling", scaling)  # the dataclass is frozen
+        self._check_channels()
         _ = self.training  # refuses a network and settings that do not go together
+
+    def _check_channels(self) -> None:
+        """Refuse a convolutional network that would take samples of several channels for one's."""
+        if isinstance(self.network, ConvNet) and isinstance(self.inputs, RawWindows):
+            channels = scaled_inputs(str(self.scaling), len(self.inputs.channels))
+            if self.network.channels != channels:
+                raise InputError(
+                    f"network: expected ConvNet(channels={channels}) for raw windows with scaling "
+                    f"{self.scaling!r}, got channels={self.network.channels}"
+                )
 
     @property
     def training(self) -> Training:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import product
-from typing import Final, Protocol, overload
+from typing import Any, Final, Protocol, overload
 
 from workoutlab.errors import InputError
+from workoutlab.learning.architectures import Architecture
 from workoutlab.learning.randomness import draw_bits, make_key
-from workoutlab.learning.training import Settings
+from workoutlab.learning.training import Settings, check_network
 from workoutlab.recognition.estimators import Estimator
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.schema import check_number
@@ -454,8 +455,12 @@ def check_policy(policy: object, recipe: Recipe | Estimator) -> None:
 
 def list_names(recipe: Recipe) -> tuple[str, ...]:
     """Name what can be chosen for a recipe: settings of its own and of its network."""
-    network = [field.name for field in fields(recipe.network)]
-    return tuple(sorted({*Settings.__dataclass_fields__, "network", *network}))
+    return _list_names(recipe.network)
+
+
+def _list_names(network: Architecture) -> tuple[str, ...]:
+    own = [field.name for field in fields(network)]
+    return tuple(sorted({*Settings.__dataclass_fields__, "network", *own}))
 
 
 @overload
@@ -487,23 +492,21 @@ def apply_choice(recipe: Recipe | Estimator, choice: Choice) -> Recipe | Estimat
     if isinstance(recipe, Estimator):
         return recipe.choose(choice)
     chosen = dict(choice)
-    if "network" in chosen:
-        recipe = replace(recipe, network=chosen.pop("network"))  # type: ignore[arg-type]
-    if unknown := sorted(set(chosen) - set(list_names(recipe))):
+    network: Any = chosen.pop("network", recipe.network)
+    check_network(network)
+    if unknown := sorted(set(chosen) - set(known := _list_names(network))):
         raise InputError(
-            f"search: there is no setting {unknown[0]!r} to choose; there are "
-            f"{', '.join(list_names(recipe))}"
+            f"search: there is no setting {unknown[0]!r} to choose; there are {', '.join(known)}"
         )
     own = {name: chosen.pop(name) for name in Settings.__dataclass_fields__ if name in chosen}
     if chosen:
-        parts = {
-            field.name: getattr(recipe.network, field.name) for field in fields(recipe.network)
-        }
+        parts = {field.name: getattr(network, field.name) for field in fields(network)}
         hidden = {**parts, **chosen}.pop("hidden", None)
         others = {name: value for name, value in {**parts, **chosen}.items() if name != "hidden"}
         layers = hidden if isinstance(hidden, tuple | list) else () if hidden is None else (hidden,)
-        own["network"] = type(recipe.network)(*layers, **others)
-    return replace(recipe, **own)  # type: ignore[arg-type]
+        network = type(network)(*layers, **others)
+    # All at once: a network may go together with chosen settings alone.
+    return replace(recipe, network=network, **own)  # type: ignore[arg-type]
 
 
 def shorten(recipe: Recipe, share: float) -> Recipe:

@@ -63,6 +63,15 @@ class Selection:
         """Return all settings, as JSON takes them."""
         return {"search": self.policy.settings(), "validation": self.validation.settings()}
 
+    def list_deciding(self, recipe: Recipe | Estimator) -> dict[str, object]:
+        """Return what decides a network besides the recipe's own settings, as JSON takes it.
+
+        A choice may bring a setting into play that decides nothing in the recipe itself: momentum
+        under another optimizer, say. So the choices count as the recipes that they make.
+        """
+        made = [apply_choice(recipe, choice).digest() for choice in self.policy.choices]
+        return {**self.settings(), "recipes": made}
+
 
 def make_selection(
     search: Policy | None, recipe: Recipe | Estimator, options: Mapping[str, object]
@@ -81,6 +90,10 @@ def make_selection(
                 f"{', '.join(named)}: of a search, and there is none; give search=Grid(...) too"
             )
         return None
+    if "folds" in named and named.get("share") is not None:
+        raise InputError(
+            "folds, share: expected one of them; a share is held out once, in no folds"
+        )
     check_policy(search, recipe)
     return Selection(search, Validation(**named))  # type: ignore[arg-type]
 

@@ -189,7 +189,7 @@ def train(
     place = choose_place(options.get("engine", "auto"), options.get("device"))
     lab = windows.home.refresh()
     check_reachable(lab.url)
-    how = None if selection is None else selection.settings()
+    how = None if selection is None else selection.list_deciding(recipe)
     people = find_people(windows, recipe, per, how)
     known, seen = read_digests(lab.root(), name)
     changed = [person for person in people if known.get(person.user) != person.digest]
