@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from tests.test_learning_stack import NETWORKS, make_member, vary, weights
 from workoutlab.errors import InputError
@@ -204,3 +205,17 @@ def test_checkpoints__of_other_windows_or_settings_are_not_taken_up(tmp_path):
 def test_checkpoints__refuse_to_be_saved_never():
     with pytest.raises(InputError, match="every: expected >= 1, got 0"):
         Checkpoints("there", every=0)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", "cut", "foreign"])
+def test_checkpoints__that_are_damaged_are_replaced(content, tmp_path):
+    member = make_member(1, 40, 3, Training(NETWORKS["mlp"], epochs=2))
+    [whole] = train_members([member], "stacked", [Checkpoints(tmp_path)])
+    [path] = tmp_path.glob("*.safetensors")
+    if content == "foreign":
+        save_file({"0": np.zeros(3)}, path)
+    else:
+        path.write_bytes(path.read_bytes()[:99] if content == "cut" else content)
+    [again] = train_members([member], "stacked", [Checkpoints(tmp_path)])
+    np.testing.assert_array_equal(weights(again), weights(whole))
+    assert Checkpoints(tmp_path).load(path) is not None

@@ -2,7 +2,7 @@
 
 A member's checkpoint is one file of the safetensors format: its weights, what the optimizer
 remembers, and, in the metadata, its epoch and history. A file appears whole or not at all. One
-that was made from other windows or settings is not taken up.
+that was made from other windows or settings is not taken up, nor is a damaged one: it is replaced.
 """
 
 import hashlib
@@ -67,14 +67,18 @@ class Checkpoints(Callback):
         partial.replace(path)
 
     def load(self, path: Path) -> tuple[dict[str, Tensor], str] | None:
-        """Return what a member's file holds; None if there is none."""
-        from safetensors import safe_open
+        """Return what a member's file holds; None if there is none, or it is damaged."""
+        from safetensors import SafetensorError, safe_open
 
-        if not path.exists():
+        if not path.is_file():
             return None
-        with safe_open(path, framework="pt") as file:
-            facts = file.metadata()["facts"]
-            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
+        try:
+            with safe_open(path, framework="pt") as file:
+                facts = (file.metadata() or {}).get("facts")
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except SafetensorError:
+            return None
+        return None if facts is None else (arrays, facts)
 
     def find(self, member: Prepared) -> Path:
         """Return the file of a member: its name is a digest of all that decides the training."""
