@@ -537,7 +537,7 @@ def test_evaluate__tells_of_the_search_and_of_augmentation() -> None:
 @pytest.mark.parametrize(
     ("recipe", "settings", "message"),
     [
-        (forest, {"search": Grid(rate=[1])}, "give scikit-learn's GridSearchCV"),
+        (forest, {"search": Grid(rate=[1])}, "has no parameter 'rate'"),
         (forest, {"validation": Validation()}, "of a search, and there is none"),
         (Recipe(Statistics()), {"search": Grid(rates=[1])}, "no setting 'rates' to choose"),
     ],
@@ -547,3 +547,11 @@ def test_evaluate__searches_without_meaning_are_errors(
 ) -> None:
     with pytest.raises(InputError, match=message):
         evaluate(_plan(*_people()), recipe, **settings)
+
+
+def test_evaluate__refuses_an_engine_or_a_validation_that_is_none() -> None:
+    plan = _plan(*_people())
+    with pytest.raises(InputError, match="engine: expected one of"):
+        evaluate(plan, Recipe(Statistics()), engine="fast")
+    with pytest.raises(InputError, match="validation: expected a Validation, got 3"):
+        evaluate(plan, Recipe(Statistics()), search=Grid(rate=[1]), validation=3)
