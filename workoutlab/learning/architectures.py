@@ -8,7 +8,6 @@ inputs of one output are the samples under the filter, channel after channel.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from numbers import Real
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +19,7 @@ __all__ = ["MLP", "Architecture", "ConvNet", "Shapes", "check_network", "read_ar
 Shapes = tuple[tuple[int, int], ...]
 """Inputs of one output and outputs of each layer; the biases are one row more."""
 
+_NUMBERS: Final = (int, float, np.integer, np.floating)
 _INITS: Final = ("he", "glorot", "muvr")
 _ACTIVATIONS: Final = ("relu", "sigmoid", "tanh")
 _LINKS: Final = ("softmax", "logistic")
@@ -294,12 +294,12 @@ def check_network(network: object) -> None:
 def _are_counts(values: Any) -> bool:
     """Tell whether these are several whole numbers above 0, NumPy's too."""
     return isinstance(values, Iterable) and all(
-        isinstance(value, Real) and value >= 1 and value == value // 1 for value in values
+        isinstance(value, _NUMBERS) and value >= 1 and value == value // 1 for value in values
     )
 
 
 def _check_keep(keep: Any) -> None:
-    if not isinstance(keep, Real) or not 0 < keep <= 1:
+    if not isinstance(keep, _NUMBERS) or not 0 < keep <= 1:
         raise InputError(f"dropout_keep: expected a chance in (0, 1], got {keep!r}")
 
 
