@@ -7,6 +7,7 @@ a lab asks of it. So the columns of a table go through it together.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -15,6 +16,8 @@ import numpy.typing as npt
 import zarr
 from icechunk import IcechunkStore
 from zarr.abc.store import Store
+from zarr.core.group import GroupMetadata
+from zarr.core.metadata import ArrayV3Metadata
 from zarr.core.sync import sync  # the one way to wait for zarr's own event loop
 
 from workoutlab.store import chunks, layout
@@ -23,6 +26,8 @@ from workoutlab.store.failures import reading
 __all__ = [
     "append_arrays",
     "create_array",
+    "create_nodes",
+    "describe_array",
     "find_group",
     "list_groups",
     "open_array",
@@ -56,15 +61,38 @@ def create_array(
 
     Entries that were never written read as the attribute ``unknown``, where there is one.
     """
-    group.create_array(
-        name,
+    create_nodes(group, {name: describe_array(dtype, chunk, trailing, attributes)})
+
+
+def describe_array(
+    dtype: npt.DTypeLike, chunk: int, trailing: tuple[int, ...], attributes: Mapping[str, Any]
+) -> ArrayV3Metadata:
+    """Return the metadata of the array that :func:`create_array` creates."""
+    kind = "str" if dtype == "str" else np.dtype(dtype).name
+    empty = attributes.get("unknown", layout.fill(kind))
+    return _describe_plain(kind, chunk, trailing, empty).update_attributes(dict(attributes))
+
+
+@lru_cache(maxsize=64)
+def _describe_plain(
+    dtype: str, chunk: int, trailing: tuple[int, ...], fill_value: Any
+) -> ArrayV3Metadata:
+    array = zarr.create_array(
+        zarr.storage.MemoryStore(),
         shape=(0, *trailing),
         chunks=(chunk, *trailing),
         dtype=dtype,
         compressors=layout.codecs(dtype),
-        fill_value=attributes.get("unknown", layout.fill(dtype)),
-        attributes=dict(attributes),
+        fill_value=fill_value,
     )
+    assert isinstance(array.metadata, ArrayV3Metadata)
+    return array.metadata
+
+
+def create_nodes(group: zarr.Group, nodes: Mapping[str, ArrayV3Metadata | GroupMetadata]) -> None:
+    """Create arrays and groups in `group` together, by their paths; none of them may be there."""
+    for _ in group.create_hierarchy(dict(nodes)):
+        pass
 
 
 def open_array(group: zarr.Group, name: str) -> Array:

@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import zarr
+from zarr.core.group import GroupMetadata
 
 from workoutlab.errors import DamagedLabError, NotInLabError, SchemaError
 from workoutlab.schema import Column, Table
 from workoutlab.store import layout
 from workoutlab.store.arrays import (
     append_arrays,
-    create_array,
+    create_nodes,
+    describe_array,
     open_array,
     open_arrays,
     open_group,
@@ -60,15 +62,16 @@ def create(group: zarr.Group, table: Table) -> None:
     0  ann  <NA>
     1  jan    30
     """
-    home = group.create_group(table.name, attributes={"kind": KIND, "columns": list(table.columns)})
+    attributes = {"kind": KIND, "columns": list(table.columns)}
+    nodes: dict[str, Any] = {table.name: GroupMetadata(attributes)}
     for name, column in table.columns.items():
-        create_array(
-            home,
-            name,
-            dtype=column.dtype,
-            chunk=table.chunks.get(name, layout.ROWS_PER_CHUNK),
-            attributes={"unit": column.unit, "meaning": column.meaning, **_unknown(column)},
+        nodes[f"{table.name}/{name}"] = describe_array(
+            column.dtype,
+            table.chunks.get(name, layout.ROWS_PER_CHUNK),
+            (),
+            {"unit": column.unit, "meaning": column.meaning, **_unknown(column)},
         )
+    create_nodes(group, nodes)
 
 
 def _unknown(column: Column) -> dict[str, Any]:
