@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -272,3 +272,35 @@ def test_digest__covers_every_parameter():
     assert one.digest() == Estimator(make_pipe(), Statistics()).digest()
     assert one.digest() != Estimator(make_pipe(max_iter=101), Statistics()).digest()
     assert one.digest() != Estimator(make_pipe(), Statistics(), seed=1).digest()
+
+
+def test_convert__that_loses_where_missing_inputs_go_names_the_imputer():
+    inputs = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    inputs[::3, 1] = np.nan
+    targets = np.isnan(inputs[:, 1]) * 1 + (inputs[:, 0] > 0)
+    said = []
+    for seed in range(30):
+        fitted = ExtraTreesClassifier(5, random_state=seed).fit(inputs, targets)
+        try:
+            convert(fitted, inputs)
+        except TrainingError as error:
+            said.append(str(error))
+    assert said
+    assert all("make_pipeline(SimpleImputer(), ...)" in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"balance": 0}, "balance: expected >= 1"),
+        ({"seed": "one"}, "seed: expected a whole number"),
+    ],
+)
+def test_estimator__refuses_settings_as_a_recipe_does(settings, said):
+    with pytest.raises(InputError, match=said):
+        Estimator(LogisticRegression(), Statistics(), **settings)
+
+
+def test_estimator__refuses_a_class_in_place_of_an_estimator():
+    with pytest.raises(InputError, match="got <class"):
+        Estimator(LogisticRegression, Statistics())

@@ -147,8 +147,12 @@ def convert(estimator: Any, inputs: Floats) -> OnnxModel:
     model = OnnxModel(made.SerializeToString(), inputs.shape[1])
     apart = np.abs(model.predict(inputs) - estimator.predict_proba(inputs)).mean()
     if not apart < _MOST_APART:
+        # The converter loses to which side a tree sends a missing input.
+        missing = bool(np.isnan(inputs).any())
+        advice = "fill missing inputs first, by make_pipeline(SimpleImputer(), ...)"
         raise TrainingError(
             f"{type(estimator).__name__} predicts otherwise as ONNX, as which models are kept: "
-            f"probabilities differ by {apart:.2g} on average; choose another estimator"
+            f"probabilities differ by {apart:.2g} on average; "
+            f"{advice if missing else 'choose another estimator'}"
         )
     return model

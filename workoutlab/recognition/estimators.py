@@ -60,7 +60,7 @@ class Estimator:
     Raises
     ------
     InputError
-        If the estimator has no ``predict_proba``.
+        If the estimator has no ``predict_proba``, or a setting cannot mean anything.
 
     Examples
     --------
@@ -80,12 +80,14 @@ class Estimator:
     """It is fitted once, to windows as they are."""
 
     def __post_init__(self) -> None:
-        if not hasattr(self.estimator, "predict_proba") or not hasattr(self.estimator, "fit"):
+        whole = not isinstance(self.estimator, type) and hasattr(self.estimator, "fit")
+        if not whole or not hasattr(self.estimator, "predict_proba"):
             raise InputError(
                 f"expected a Recipe, or a scikit-learn classifier with predict_proba, whose "
                 f"probabilities are averaged over a set; got {self.estimator!r}"
             )
         check_inputs(self.inputs)
+        Training(balance=self.balance, seed=self.seed)  # refuses what it does not take
 
     @property
     def training(self) -> Training:
