@@ -312,3 +312,12 @@ def test_choose__of_a_person_erased_during_validation_writes_no_row(monkeypatch)
     assert "cem" not in Models(lab.refresh(), "exercise.validation").users
     assert run(lab).trained == ("ann", "bob", "dan")
     assert "cem" not in Models(lab.refresh(), "exercise.validation").users
+
+
+def test_choose__leaves_what_validation_needs_out_of_the_list_of_models():
+    lab = make_lab("choice-listed", sessions=1)
+    run(lab)
+    lab.refresh()
+    assert set(lab.models()["name"]) == {"exercise"}
+    assert "*0" not in set(lab.models()["user"])
+    assert set(lab.models("exercise.validation")["name"]) == {"exercise.validation"}

@@ -125,7 +125,8 @@ def list_models(root: zarr.Group, name: str | None = None) -> "pd.DataFrame":
     root
         Of a lab.
     name
-        Of the models; by default all.
+        Of the models; by default all but ``<name>.validation`` beside ``<name>``, where a choice
+        of kinds keeps what its validation needs.
 
     Raises
     ------
@@ -138,7 +139,9 @@ def list_models(root: zarr.Group, name: str | None = None) -> "pd.DataFrame":
     if name is not None and name not in names:
         there = f"there are {', '.join(names)}" if names else "there are none yet"
         raise NotInLabError(f"the lab has no models {name!r}, {there}")
-    frames = [_list_models(root, each) for each in names if name in (None, each)]
+    beside = {f"{each}.validation" for each in names}
+    listed = [each for each in names if each not in beside] if name is None else [name]
+    frames = [_list_models(root, each) for each in listed]
     return pd.concat(frames, ignore_index=True) if frames else _list_none()
 
 

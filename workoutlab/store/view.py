@@ -239,7 +239,8 @@ class View:
         Parameters
         ----------
         name
-            Of the models; by default all.
+            Of the models; by default all, without what :func:`workoutlab.choose` keeps under
+            ``<name>.validation`` for its own use.
 
         Returns
         -------
