@@ -2,16 +2,18 @@
 
 A generator with a state would tie a member's numbers to its neighbours in a cohort, to the
 engine and to the order of work. Here each number is a hash of a key and its position, in 32-bit
-integer arithmetic that NumPy and torch do alike on every device, so that both engines draw the
+integer arithmetic that Numba and torch do alike on every device, so that both engines draw the
 same initial weights, orders of samples and dropped units.
 """
 
 import hashlib
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import torch
+
+from workoutlab.kernels.hashing import hash_range
 
 __all__ = [
     "Key",
@@ -32,8 +34,6 @@ Key = tuple[int, int]
 _GOLDEN: Final = -1640531527  # 2^32 over the golden ratio, odd: steps through all integers
 _DROPPED: Final = -1e30  # far below any activation, so that ReLU makes it zero; times 2^16 finite
 
-_Bits = TypeVar("_Bits", npt.NDArray[np.int32], torch.Tensor)
-
 
 def make_key(*purpose: int | str) -> Key:
     """Return the key of the numbers that serve `purpose`.
@@ -48,7 +48,7 @@ def make_key(*purpose: int | str) -> Key:
     return int(first), int(second)
 
 
-def _mix(bits: _Bits) -> _Bits:
+def _mix(bits: torch.Tensor) -> torch.Tensor:
     """Hash each 32-bit integer, in place, by Chris Wellons' lowbias32, which is one to one."""
     for shift, factor in ((16, 0x7FEB352D), (15, -2073254261), (16, 1)):
         # Signed integers, since torch computes with no others; so shifts copy the sign.
@@ -69,12 +69,7 @@ def draw_bits(key: Key, count: int) -> npt.NDArray[np.int32]:
     >>> bool((bits[:3] == draw_bits(make_key(1), 3)).all())
     True
     """
-    bits = np.arange(count, dtype=np.int32)
-    bits *= np.int32(_GOLDEN)
-    for part in key:
-        bits ^= np.int32(part)
-        _mix(bits)
-    return bits
+    return hash_range(*key, count)
 
 
 def draw_uniform(key: Key, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:

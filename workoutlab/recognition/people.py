@@ -43,6 +43,7 @@ DECISIVE: Final = (
     "recognition/validation.py",
     "learning/firstlayer.py",
     "learning/fused.py",
+    "kernels/hashing.py",
     "kernels/perceptron.py",
     "learning/separate.py",
     "learning/stacked.py",
