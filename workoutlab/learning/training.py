@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import InputError
-from workoutlab.learning.architectures import MLP, Architecture, check_network
-from workoutlab.learning.scaling import check_scaling
+from workoutlab.learning.architectures import MLP, Architecture, Shapes, check_network
+from workoutlab.learning.scaling import check_scaling, scaled_inputs
 from workoutlab.schema import check_number
 
 __all__ = ["OPTIMIZERS", "SCHEDULES", "Settings", "Training", "check_network"]
@@ -192,6 +192,21 @@ class Training(Settings):
                 "optimizer 'lbfgs': expected a network with dropout_keep=1, since it needs the "
                 f"same loss at every look, got {self.network.dropout_keep}"
             )
+
+    def shapes(self, inputs: int, classes: int) -> Shapes:
+        """Return the shape of each layer, biases left out, for inputs as they come before scaling.
+
+        Raises
+        ------
+        InputError
+            If the network cannot take that many inputs.
+
+        Examples
+        --------
+        >>> Training(MLP(5), scaling="ramps").shapes(inputs=10, classes=2)
+        ((80, 5), (5, 2))
+        """
+        return self.network.shapes(scaled_inputs(str(self.scaling), inputs), classes)
 
     def settings(self) -> dict[str, object]:
         """Return all settings that decide the network, as JSON takes them."""

@@ -14,7 +14,8 @@ from workoutlab import __version__
 from workoutlab.errors import TrainingError, WorkoutlabError
 from workoutlab.learning.engines import Engine, Trained, train_members
 from workoutlab.learning.members import History
-from workoutlab.learning.networks import Architecture, Network, count_weights
+from workoutlab.learning.networks import Network, count_weights
+from workoutlab.learning.training import Training
 from workoutlab.recognition.converted import OnnxModel
 from workoutlab.recognition.estimators import Estimator
 from workoutlab.recognition.fitting import fit_people
@@ -106,24 +107,24 @@ def group_people(
         fair = -(-len(everyone.people) // (threads * _COHORTS_PER_THREAD))
         return _fill(everyone.people, most or fair, room)
     # Shapes refuse inputs that a network cannot take: before any work.
-    networks = _networks(everyone.recipe, everyone.selection)
-    weights = max(count_weights(each.shapes(inputs, classes=2)) for each in networks)
+    trainings = _list_trainings(everyone.recipe, everyone.selection)
+    weights = max(count_weights(each.shapes(inputs, classes=2)) for each in trainings)
     if most is None and wide:
         most = _MOST_ON_GPU
     elif most is None:
         most, room = _MOST_PEOPLE, min(room, _MOST_BYTES // (4 * inputs * copies))
         total = sum(person.windows for person in everyone.people)
         fair = -(-total // (threads * _COHORTS_PER_THREAD))
-        trainings = copies * (1 + (everyone.selection.work if everyone.selection else 0))
-        work = everyone.recipe.epochs * weights * trainings
+        times = copies * (1 + (everyone.selection.work if everyone.selection else 0))
+        work = everyone.recipe.epochs * weights * times
         room = min(room, max(fair, round(_LEAST_WORK / work)))
     return _fill(everyone.people, most, room)
 
 
-def _networks(recipe: Recipe, selection: Selection | None) -> set[Architecture]:
-    """Return all networks that may be trained."""
+def _list_trainings(recipe: Recipe, selection: Selection | None) -> set[Training]:
+    """Return all trainings that there may be."""
     choices = selection.policy.choices if selection else ()
-    return {recipe.network, *(apply_choice(recipe, choice).network for choice in choices)}
+    return {recipe.training, *(apply_choice(recipe, choice).training for choice in choices)}
 
 
 def _fill(people: Sequence[Person], most: int, windows: int) -> list[list[Person]]:

@@ -236,7 +236,7 @@ def _trains_on_gpu(engine: str | Engine) -> bool:
 
 
 def _count_bytes(material: Material, recipe: Recipe) -> int:
-    return 4 * count_weights(recipe.network.shapes(material.inputs.shape[1], material.classes))
+    return 4 * count_weights(recipe.training.shapes(material.inputs.shape[1], material.classes))
 
 
 def _run_round(
