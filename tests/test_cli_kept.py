@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from tests.test_recognition_versions import INPUTS, opens_as, scored, store
 from workoutlab import Lab, Models
 from workoutlab.cli import app
-from workoutlab.recognition.exports import load_safetensors
+from workoutlab.recognition.keeping.exports import load_safetensors
 
 
 def invoke(*arguments: object) -> Result:

@@ -36,9 +36,9 @@ from workoutlab.recognition import (
     evaluate,
     split,
 )
-from workoutlab.recognition.scoring import Job, score
-from workoutlab.recognition.selection import Selection
-from workoutlab.recognition.validation import Validation
+from workoutlab.recognition.evaluation.scoring import Job, score
+from workoutlab.recognition.tuning.selection import Selection
+from workoutlab.recognition.tuning.validation import Validation
 from workoutlab.recording import LabelledSet, Recording
 from workoutlab.signals import RawWindows, Statistics, Windows, windows
 
@@ -499,7 +499,7 @@ def test_evaluate__searches_augments_and_balances_within_the_training_part_alone
         members.extend(given)
         return train_members(given, *rest)
 
-    for place in ("selection", "scoring"):
+    for place in ("tuning.selection", "evaluation.scoring"):
         monkeypatch.setattr(f"workoutlab.recognition.{place}.train_members", watch)
     clock = pd.DataFrame({"start_ns": pd.NA, "stop_ns": pd.NA}, index=range(12), dtype="Int64")
     selection = Selection(Grid(rate=[0.1, 0.01]), Validation(folds=2))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
 from workoutlab.errors import InputError
-from workoutlab.recognition.metrics import Confusion, Spread, count_confusion, vote
+from workoutlab.recognition.evaluation.metrics import Confusion, Spread, count_confusion, vote
 
 CLASSES = ("curl", "dip", "row", "squat")
 _pairs = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)

@@ -12,13 +12,13 @@ from workoutlab.errors import InputError, SnapshotNotFoundError, TrainingError
 from workoutlab.lab import Lab
 from workoutlab.learning.networks import Network
 from workoutlab.recognition import EVERYONE, MLP, Models, Recipe
-from workoutlab.recognition.choice import choose
-from workoutlab.recognition.deciding import Decision
-from workoutlab.recognition.personal import Average
+from workoutlab.recognition.keeping.personal import Average
+from workoutlab.recognition.kinds.choice import choose
+from workoutlab.recognition.kinds.deciding import Decision
 from workoutlab.signals import Statistics, windows
 
-choice = importlib.import_module("workoutlab.recognition.choice")
-choosing = importlib.import_module("workoutlab.recognition.choosing")
+choice = importlib.import_module("workoutlab.recognition.kinds.choice")
+choosing = importlib.import_module("workoutlab.recognition.kinds.choosing")
 RECIPE = Recipe(Statistics(), MLP(8, 8), epochs=3)
 PEOPLE = ("ann", "bob", "cem", "dan")
 
@@ -227,7 +227,7 @@ def test_choose__gives_the_common_network_to_people_with_too_little():
 
 
 def test_choose__fails_a_person_whose_recording_cannot_be_read_and_nobody_else(monkeypatch):
-    supply = importlib.import_module("workoutlab.recognition.supply")
+    supply = importlib.import_module("workoutlab.recognition.kinds.supply")
     compute = supply.compute
 
     def fail_for_bob(part, inputs):

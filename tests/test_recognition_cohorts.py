@@ -24,8 +24,8 @@ from workoutlab.recognition import (
     cohorts,
     train,
 )
+from workoutlab.recognition.keeping.models import read_digests
 from workoutlab.recognition.material import compute_together
-from workoutlab.recognition.models import read_digests
 from workoutlab.recognition.people import DECISIVE, Person, find_people, select_people
 from workoutlab.signals import Preparation, RawWindows, Statistics, Windows, compute, windows
 

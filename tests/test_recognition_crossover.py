@@ -15,11 +15,11 @@ from workoutlab.errors import InputError, LabError, TrainingError
 from workoutlab.ingestion import ingest
 from workoutlab.lab import Lab
 from workoutlab.recognition import MLP, Recipe
-from workoutlab.recognition.crossing import crossover
-from workoutlab.recognition.linechart import draw_curves
+from workoutlab.recognition.kinds.crossing import crossover
+from workoutlab.recognition.kinds.linechart import draw_curves
 from workoutlab.signals import Statistics, windows
 
-module = importlib.import_module("workoutlab.recognition.crossing")
+module = importlib.import_module("workoutlab.recognition.kinds.crossing")
 RECIPE = Recipe(Statistics(), MLP(8, 8), epochs=3)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workoutlab.errors import InputError
-from workoutlab.recognition.deciding import (
+from workoutlab.recognition.kinds.deciding import (
     KINDS,
     Evidence,
     Prior,

@@ -18,11 +18,11 @@ import workoutlab as wl
 from workoutlab.errors import DamagedLabError, InputError, MissingExtraError, TrainingError
 from workoutlab.lab import Lab
 from workoutlab.recognition import Estimator, Models, evaluate, train
-from workoutlab.recognition.converted import OnnxModel, convert
+from workoutlab.recognition.estimators.converted import OnnxModel, convert
 from workoutlab.recognition.material import read_material
 from workoutlab.recognition.people import find_people
-from workoutlab.recognition.search import Grid, Halving, Random
-from workoutlab.recognition.validation import Validation, measure_costs
+from workoutlab.recognition.tuning.search import Grid, Halving, Random
+from workoutlab.recognition.tuning.validation import Validation, measure_costs
 from workoutlab.signals import Statistics, Windows, windows
 
 pytest.importorskip("skl2onnx", reason="needs the extra 'onnx'")

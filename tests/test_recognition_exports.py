@@ -20,9 +20,9 @@ from workoutlab.learning.architectures import MLP, ConvNet
 from workoutlab.learning.networks import Network
 from workoutlab.learning.scaling import fit_scaler
 from workoutlab.learning.weights import draw_weights
-from workoutlab.recognition.converted import OnnxModel, convert
-from workoutlab.recognition.exports import load_safetensors
-from workoutlab.recognition.models import Models, append_networks
+from workoutlab.recognition.estimators.converted import OnnxModel, convert
+from workoutlab.recognition.keeping.exports import load_safetensors
+from workoutlab.recognition.keeping.models import Models, append_networks
 from workoutlab.schema import EVERYONE
 
 NAMES = ("arms/curl", "back/row", "chest/press", "legs/squat")

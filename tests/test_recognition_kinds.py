@@ -11,12 +11,19 @@ from workoutlab.learning.engines import train_members
 from workoutlab.learning.members import Member
 from workoutlab.learning.networks import MLP
 from workoutlab.learning.training import Training
-from workoutlab.recognition.dealing import deal_sets, digest_sets, find_testable
-from workoutlab.recognition.finetuning import start_tuning
-from workoutlab.recognition.kinds import Fit, Judge, Labelled, fit_judges, measure_losses, try_kinds
-from workoutlab.recognition.metrics import count_confusion
+from workoutlab.recognition.evaluation.metrics import count_confusion
+from workoutlab.recognition.kinds.dealing import deal_sets, digest_sets, find_testable
+from workoutlab.recognition.kinds.finetuning import start_tuning
+from workoutlab.recognition.kinds.kinds import (
+    Fit,
+    Judge,
+    Labelled,
+    fit_judges,
+    measure_losses,
+    try_kinds,
+)
 from workoutlab.recognition.recipe import Recipe
-from workoutlab.recognition.validation import muvr_criterion
+from workoutlab.recognition.tuning.validation import muvr_criterion
 from workoutlab.signals import Statistics
 
 

@@ -11,7 +11,7 @@ from workoutlab.lab import Lab
 from workoutlab.learning.networks import Network, draw_weights
 from workoutlab.learning.scaling import fit_scaler
 from workoutlab.recognition import MLP, Models
-from workoutlab.recognition.models import append_networks, read_digests
+from workoutlab.recognition.keeping.models import append_networks, read_digests
 from workoutlab.recognition.people import EVERYONE
 from workoutlab.store import networks, ragged
 

@@ -24,7 +24,7 @@ from tests.test_recognition_cohorts import make_lab, plan
 from workoutlab.cluster import connect
 from workoutlab.lab import Lab
 from workoutlab.recognition import MLP, Models, Recipe, train
-from workoutlab.recognition.models import read_digests
+from workoutlab.recognition.keeping.models import read_digests
 from workoutlab.signals import RawWindows
 
 pytestmark = pytest.mark.processes

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from workoutlab.errors import InputError
 from workoutlab.recognition import MLP, Recipe
-from workoutlab.recognition.search import (
+from workoutlab.recognition.tuning.search import (
     Between,
     Grid,
     Halving,

@@ -27,9 +27,9 @@ from workoutlab.recognition import (
 )
 from workoutlab.recognition.material import read_material
 from workoutlab.recognition.people import find_people
-from workoutlab.recognition.search import Between, apply_choice
-from workoutlab.recognition.selection import Selection, choose_settings
-from workoutlab.recognition.validation import Validation, measure_costs
+from workoutlab.recognition.tuning.search import Between, apply_choice
+from workoutlab.recognition.tuning.selection import Selection, choose_settings
+from workoutlab.recognition.tuning.validation import Validation, measure_costs
 from workoutlab.signals import RawWindows, Statistics, Windows, windows
 from workoutlab.store import tables
 from workoutlab.store.arrays import find_group
@@ -211,8 +211,8 @@ def test_train__in_small_parts_chooses_the_same(lab, monkeypatch):
         calls.append(len(members))
         return fit(members, *rest)
 
-    monkeypatch.setattr("workoutlab.recognition.selection.train_members", count)
-    monkeypatch.setattr("workoutlab.recognition.selection._MOST_BYTES", 1)
+    monkeypatch.setattr("workoutlab.recognition.tuning.selection.train_members", count)
+    monkeypatch.setattr("workoutlab.recognition.tuning.selection._MOST_BYTES", 1)
     train(plan(lab), RECIPE, search=SEARCH, name="parts")
     assert calls == [3] * 8
     whole, parts = rows_of(lab, "whole"), rows_of(lab, "parts")
@@ -257,7 +257,7 @@ def test_choose_settings__scores_no_window_that_was_learnt_from(lab, monkeypatch
         members.extend(given)
         return train_members(given, *rest)
 
-    monkeypatch.setattr("workoutlab.recognition.selection.train_members", watch)
+    monkeypatch.setattr("workoutlab.recognition.tuning.selection.train_members", watch)
     (run,) = choose_settings([material], recipe, Selection(SEARCH, Validation()))
     assert len(members) == 3 * 4
     unit = material.units[material.segment]

@@ -9,9 +9,9 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_score,
 import workoutlab as wl
 from workoutlab.errors import InputError
 from workoutlab.lab import Lab
-from workoutlab.recognition.metrics import count_confusion
-from workoutlab.recognition.units import find_units
-from workoutlab.recognition.validation import (
+from workoutlab.recognition.evaluation.metrics import count_confusion
+from workoutlab.recognition.evaluation.units import find_units
+from workoutlab.recognition.tuning.validation import (
     Validation,
     deal_folds,
     hold_sets,

@@ -21,8 +21,8 @@ from workoutlab.learning.members import Member
 from workoutlab.learning.networks import Network
 from workoutlab.learning.training import Training
 from workoutlab.recognition import MLP
-from workoutlab.recognition.models import Models, append_networks
-from workoutlab.recognition.versions import promote, roll_back
+from workoutlab.recognition.keeping.models import Models, append_networks
+from workoutlab.recognition.keeping.versions import promote, roll_back
 from workoutlab.schema import EVERYONE
 from workoutlab.store import ragged
 

@@ -11,10 +11,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from workoutlab.recognition.heatmap import draw_heatmap
-from workoutlab.recognition.metrics import Confusion, Spread
-from workoutlab.recognition.report import render_page, render_summary
-from workoutlab.recognition.results import (
+from workoutlab.recognition.evaluation.heatmap import draw_heatmap
+from workoutlab.recognition.evaluation.metrics import Confusion, Spread
+from workoutlab.recognition.evaluation.report import render_page, render_summary
+from workoutlab.recognition.evaluation.results import (
     Evaluation,
     Fold,
     Level,
@@ -23,7 +23,7 @@ from workoutlab.recognition.results import (
     Source,
     plain,
 )
-from workoutlab.recognition.splits import Protocol
+from workoutlab.recognition.evaluation.splits import Protocol
 
 EVIL = "<script>alert('&\"')</script>"
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workoutlab.errors import InputError, LeakageError
-from workoutlab.recognition.splits import (
+from workoutlab.recognition.evaluation.splits import (
     Protocol,
     check_split,
     list_singles,

@@ -7,7 +7,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workoutlab.recognition.units import find_units
+from workoutlab.recognition.evaluation.units import find_units
 
 
 def _sets(count: int, **columns: object) -> pd.DataFrame:

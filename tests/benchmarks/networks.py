@@ -34,8 +34,8 @@ from workoutlab.learning.members import Member
 from workoutlab.learning.networks import Network, draw_weights
 from workoutlab.learning.scaling import no_scaler
 from workoutlab.recognition import Models, Recipe, train
-from workoutlab.recognition.models import append_networks
-from workoutlab.recognition.search import Grid
+from workoutlab.recognition.keeping.models import append_networks
+from workoutlab.recognition.tuning.search import Grid
 from workoutlab.signals import RawWindows, Windows, windows
 
 __all__ = ["BATCH", "CLASSES", "HIDDEN", "WORKLOADS", "make_member"]

@@ -112,7 +112,7 @@ def choose(  # noqa: PLR0913  one parameter an option
     and everybody. The exit status is 1 if anybody failed.
     """
     with running(json, scheduler=scheduler, workers=workers) as output:
-        from workoutlab.recognition.choice import choose as choose_kinds
+        from workoutlab.recognition.kinds.choice import choose as choose_kinds
 
         windows = make_plan(
             lab,
@@ -196,7 +196,7 @@ def crossover(  # noqa: PLR0913  one parameter an option
     Tested on sets that no network and no choice has seen. Nothing is kept in the lab.
     """
     with running(json, scheduler=scheduler, workers=workers) as output:
-        from workoutlab.recognition.crossing import crossover as measure_crossover
+        from workoutlab.recognition.kinds.crossing import crossover as measure_crossover
 
         windows = make_plan(
             lab,

@@ -204,7 +204,7 @@ def evaluate(  # noqa: PLR0913  one parameter an option
     """
     with running(json, scheduler=scheduler, workers=workers) as output:
         from workoutlab import evaluate as evaluate_recipe
-        from workoutlab.recognition.validation import Validation
+        from workoutlab.recognition.tuning.validation import Validation
 
         windows = make_plan(
             lab,

@@ -2,21 +2,21 @@
 
 from workoutlab.learning import MLP, ConvNet
 from workoutlab.recognition.augmentation import Augmentation
-from workoutlab.recognition.choice import ChoiceResult, choose
-from workoutlab.recognition.choices import Choices
-from workoutlab.recognition.crossing import crossover
-from workoutlab.recognition.curves import Crossover
-from workoutlab.recognition.estimators import Estimator
-from workoutlab.recognition.evaluation import evaluate
-from workoutlab.recognition.exports import load_safetensors
-from workoutlab.recognition.models import Models, PersonalNetwork
+from workoutlab.recognition.estimators.estimator import Estimator
+from workoutlab.recognition.evaluation.evaluating import evaluate
+from workoutlab.recognition.evaluation.results import Evaluation
+from workoutlab.recognition.evaluation.splits import Protocol, check_split, split
+from workoutlab.recognition.keeping.exports import load_safetensors
+from workoutlab.recognition.keeping.models import Models, PersonalNetwork
+from workoutlab.recognition.keeping.versions import ChangeResult, promote, roll_back
+from workoutlab.recognition.kinds.choice import ChoiceResult, choose
+from workoutlab.recognition.kinds.crossing import crossover
+from workoutlab.recognition.kinds.curves import Crossover
 from workoutlab.recognition.people import EVERYONE
 from workoutlab.recognition.recipe import Recipe
-from workoutlab.recognition.results import Evaluation
-from workoutlab.recognition.search import Between, Grid, Halving, Random
-from workoutlab.recognition.splits import Protocol, check_split, split
 from workoutlab.recognition.training import TrainResult, train
-from workoutlab.recognition.versions import ChangeResult, promote, roll_back
+from workoutlab.recognition.tuning.choices import Choices
+from workoutlab.recognition.tuning.search import Between, Grid, Halving, Random
 
 __all__ = [
     "EVERYONE",

@@ -16,16 +16,16 @@ from workoutlab.learning.engines import Engine, Trained, train_members
 from workoutlab.learning.members import History
 from workoutlab.learning.networks import Network, count_weights
 from workoutlab.learning.training import Training
-from workoutlab.recognition.converted import OnnxModel
-from workoutlab.recognition.estimators import Estimator
-from workoutlab.recognition.fitting import fit_people
+from workoutlab.recognition.estimators.converted import OnnxModel
+from workoutlab.recognition.estimators.estimator import Estimator
+from workoutlab.recognition.estimators.fitting import fit_people
+from workoutlab.recognition.evaluation.results import plain
+from workoutlab.recognition.keeping.models import append_networks, read_digests
 from workoutlab.recognition.material import Material, compute_together, read_material
-from workoutlab.recognition.models import append_networks, read_digests
 from workoutlab.recognition.people import Person, describe_plan, select_people
 from workoutlab.recognition.recipe import Recipe
-from workoutlab.recognition.results import plain
-from workoutlab.recognition.search import apply_choice
-from workoutlab.recognition.selection import Choosing, Selection, choose_settings
+from workoutlab.recognition.tuning.search import apply_choice
+from workoutlab.recognition.tuning.selection import Choosing, Selection, choose_settings
 from workoutlab.schema import RECORDINGS
 from workoutlab.signals import Windows
 from workoutlab.signals.inputs import name_inputs

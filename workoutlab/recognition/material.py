@@ -13,12 +13,12 @@ from workoutlab.errors import TrainingError
 from workoutlab.learning.members import Member
 from workoutlab.learning.randomness import make_key
 from workoutlab.recognition.augmentation import compute_augmented
-from workoutlab.recognition.estimators import Estimator
+from workoutlab.recognition.estimators.estimator import Estimator
+from workoutlab.recognition.evaluation.splits import Mask
+from workoutlab.recognition.evaluation.units import find_units, number_sets
 from workoutlab.recognition.people import Person
 from workoutlab.recognition.recipe import Recipe
-from workoutlab.recognition.splits import Mask
-from workoutlab.recognition.units import find_units, number_sets
-from workoutlab.recognition.validation import hold_sets, read_clock
+from workoutlab.recognition.tuning.validation import hold_sets, read_clock
 from workoutlab.signals import Inputs, Windows, compute
 
 __all__ = ["Material", "compute_rows", "compute_together", "read_material"]

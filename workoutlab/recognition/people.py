@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import InputError
-from workoutlab.recognition.estimators import Estimator
+from workoutlab.recognition.estimators.estimator import Estimator
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.schema import EVERYONE
 from workoutlab.signals import Windows, code
@@ -35,12 +35,12 @@ DECISIVE: Final = (
     "learning/members.py",
     "recognition/augmentation.py",
     "recognition/material.py",
-    "recognition/metrics.py",
+    "recognition/evaluation/metrics.py",
     "recognition/people.py",
-    "recognition/search.py",
-    "recognition/selection.py",
-    "recognition/units.py",
-    "recognition/validation.py",
+    "recognition/tuning/search.py",
+    "recognition/tuning/selection.py",
+    "recognition/evaluation/units.py",
+    "recognition/tuning/validation.py",
     "learning/firstlayer.py",
     "learning/fused.py",
     "kernels/hashing.py",
@@ -61,7 +61,11 @@ DECISIVE: Final = (
 )
 """The code that decides what a network becomes. Which segments there are shows in the plan."""
 
-_FITTED: Final = ("recognition/converted.py", "recognition/estimators.py", "recognition/fitting.py")
+_FITTED: Final = (
+    "recognition/estimators/converted.py",
+    "recognition/estimators/estimator.py",
+    "recognition/estimators/fitting.py",
+)
 """Further code that decides what an estimator becomes."""
 
 _FACTS: Final = (

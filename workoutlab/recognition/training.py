@@ -7,16 +7,16 @@ from typing import TypedDict, Unpack
 from workoutlab.cluster import check_reachable, progress
 from workoutlab.errors import InputError
 from workoutlab.learning.engines import Engine
-from workoutlab.recognition.choices import Choices, read_choices
 from workoutlab.recognition.cohorts import Cohort
-from workoutlab.recognition.converted import check_converter
-from workoutlab.recognition.estimators import Estimator
-from workoutlab.recognition.models import read_digests
+from workoutlab.recognition.estimators.converted import check_converter
+from workoutlab.recognition.estimators.estimator import Estimator
+from workoutlab.recognition.keeping.models import read_digests
 from workoutlab.recognition.people import find_people
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.recognition.running import choose_place, run_cohorts
-from workoutlab.recognition.search import Policy
-from workoutlab.recognition.selection import make_selection
+from workoutlab.recognition.tuning.choices import Choices, read_choices
+from workoutlab.recognition.tuning.search import Policy
+from workoutlab.recognition.tuning.selection import make_selection
 from workoutlab.schema import check_id
 from workoutlab.signals import Windows
 
@@ -122,23 +122,24 @@ def train(
         The plan. Its labelled segments are trained on; networks go to the lab that it was made
         from, which moves to the snapshot that holds them.
     recipe
-        How networks are trained; or an :class:`~workoutlab.recognition.estimators.Estimator`, a
-        scikit-learn classifier or pipeline that is fitted in their place, kept as ONNX (extra
-        ``onnx``), with parameters chosen by dask-ml's ``GridSearchCV``.
+        How networks are trained; or an
+        :class:`~workoutlab.recognition.estimators.estimator.Estimator`, a scikit-learn classifier
+        or pipeline that is fitted in their place, kept as ONNX (extra ``onnx``), with parameters
+        chosen by dask-ml's ``GridSearchCV``.
     per
         ``"user"``: one network a person. ``"all"``: one for all of them.
     name
         Name of the models; one lab may hold several.
     search
         Settings to choose from for each network by itself: a
-        :class:`~workoutlab.recognition.search.Grid`, ``Random`` or ``Halving``. What is best on
-        validation sets is trained again on all sets. Who has no exercise of two sets gets the
+        :class:`~workoutlab.recognition.tuning.search.Grid`, ``Random`` or ``Halving``. What is best
+        on validation sets is trained again on all sets. Who has no exercise of two sets gets the
         recipe's own settings; the table of models tells why.
     **options
         ``folds``: in how many parts a person's sets are dealt for a search, 3 by default; or
         ``share``: this share of each exercise's sets is held out once instead. ``criterion``:
         ``"error"``, ``"loss"`` or ``"muvr"``, see
-        :class:`~workoutlab.recognition.validation.Validation`.
+        :class:`~workoutlab.recognition.tuning.validation.Validation`.
 
         ``engine``: ``"stacked"``, ``"separate"`` or ``"auto"``, which is the former on a GPU.
         ``device``: ``"cuda"`` trains on GPUs, on a cluster on the workers that have the resource

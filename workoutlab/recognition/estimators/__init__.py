@@ -1,0 +1,1 @@
+"""scikit-learn's estimators through the door of networks, kept as ONNX."""

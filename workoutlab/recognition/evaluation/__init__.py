@@ -1,0 +1,1 @@
+"""Evaluation without leakage: splits, scores and reports."""

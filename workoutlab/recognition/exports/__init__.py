@@ -1,6 +1,0 @@
-"""Networks as files for others: ONNX, safetensors and Muvr's device format."""
-
-from workoutlab.recognition.exports.door import FORMATS, export_network
-from workoutlab.recognition.exports.tensors import load_safetensors
-
-__all__ = ["FORMATS", "export_network", "load_safetensors"]

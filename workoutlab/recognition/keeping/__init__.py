@@ -1,0 +1,1 @@
+"""Models as a lab keeps them: opened, compared, promoted, exported."""

@@ -1,0 +1,1 @@
+"""Settings chosen for each person by validation on their own sets."""
