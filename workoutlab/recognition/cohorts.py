@@ -33,7 +33,7 @@ from workoutlab.store import tables
 
 __all__ = ["Cohort", "find_erased", "group_people", "train_cohort"]
 
-_COHORTS_PER_THREAD: Final = 32
+_COHORTS_PER_THREAD: Final = 128
 """So many that a lost worker or a killed run repeats little, and threads end together."""
 _LEAST_WORK: Final = 4e10
 """Of a cohort, weights times windows gone through: a second or two, many times a commit."""
