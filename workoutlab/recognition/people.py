@@ -41,7 +41,6 @@ DECISIVE: Final = (
     "recognition/tuning/selection.py",
     "recognition/evaluation/units.py",
     "recognition/tuning/validation.py",
-    "learning/firstlayer.py",
     "learning/fused.py",
     "kernels/hashing.py",
     "kernels/perceptron.py",

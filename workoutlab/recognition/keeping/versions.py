@@ -89,6 +89,9 @@ def promote(
 ) -> ChangeResult:
     """Let networks of other models hold, in one commit.
 
+    Training under the target's name with another recipe makes other networks again, which then
+    hold: promote into a name that nothing is trained under.
+
     Parameters
     ----------
     lab
@@ -135,6 +138,9 @@ def roll_back(
     users: Iterable[str] | None = None,
 ) -> ChangeResult:
     """Let earlier networks hold again, in one commit.
+
+    Versions are told apart by what they are, in the order in which each first held: one that was
+    promoted anew has its old place, and `to` reaches any.
 
     Parameters
     ----------
