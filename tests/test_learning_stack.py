@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from workoutlab.learning import program
+from workoutlab.learning import program, stacked
 from workoutlab.learning.architectures import read_architecture
 from workoutlab.learning.engines import Trained, train_members
 from workoutlab.learning.members import Member, Prepared, prepare_member
@@ -182,6 +182,24 @@ def test_stack__gives_a_member_the_same_network_as_alone(optimizer, name):
         tolerance = 2e-3 if optimizer == "lbfgs" else 1e-5
         np.testing.assert_allclose(weights(outcome), weights(alone), atol=tolerance)
         assert outcome.steps == alone.steps
+
+
+def test_stack__is_parted_where_memory_does_not_hold_all(monkeypatch):
+    cohort = vary(NETWORKS["mlp"])
+    whole = train_members(cohort, StackedEngine("cpu"))
+    parts, fit = [], stacked._fit_stack
+
+    def note(members, *rest):
+        parts.append(len(members))
+        return fit(members, *rest)
+
+    monkeypatch.setattr(stacked, "_find_room", lambda _: 1)
+    monkeypatch.setattr(stacked, "_fit_stack", note)
+    parted = train_members(cohort, StackedEngine("cpu"))
+    assert parts == [1] * len(cohort)
+    for one, other in zip(whole, parted, strict=True):
+        assert one.key == other.key
+        np.testing.assert_allclose(weights(one), weights(other), atol=1e-5)
 
 
 def test_train_members__keeps_members_of_all_kinds_in_their_order():

@@ -6,9 +6,10 @@ import torch
 from tests.test_recognition_cohorts import make_lab, plan
 from workoutlab.cluster import connect
 from workoutlab.errors import InputError
+from workoutlab.learning.callbacks import Callback
 from workoutlab.learning.separate import SeparateEngine
 from workoutlab.learning.stacked import StackedEngine
-from workoutlab.recognition import MLP, Recipe, running, train
+from workoutlab.recognition import MLP, Grid, Recipe, running, train
 from workoutlab.recognition.running import Place, choose_place
 from workoutlab.signals import Statistics
 
@@ -73,6 +74,24 @@ def test_train__tries_the_people_of_a_broken_task_one_by_one(monkeypatch):
     assert result.failed == {"bob": "MemoryError: no memory left"}
     assert calls[:3] == [["ann", "bob", "cem"]] * 3
     assert sorted(calls[3:]) == [["ann"], ["bob"], ["cem"]]
+
+
+class Ends(Callback):
+    def __init__(self):
+        self.keys = []
+
+    def fit_ends(self, record):
+        self.keys.append((record["key"], len(record["history"])))
+
+
+def test_train__tells_callbacks_of_the_networks_that_are_kept():
+    lab, ends = make_lab("memory://callbacks", "ann", "bob"), Ends()
+    plain = train(plan(lab), RECIPE, name="plain")
+    told = train(plan(lab), RECIPE, name="told", search=Grid(rate=[0.01, 0.1]), callbacks=[ends])
+    assert sorted(ends.keys) == [("ann", 2), ("bob", 2)]
+    assert told.trained == plain.trained
+    with pytest.raises(InputError, match="callbacks: expected objects of a kind of Callback"):
+        train(plan(lab), RECIPE, callbacks=[print])
 
 
 @pytest.mark.parametrize("settings", [{"retries": -1}, {"retries": 0.5}, {"cohort": 0}])

@@ -12,6 +12,7 @@ import zarr
 
 from workoutlab import __version__
 from workoutlab.errors import TrainingError, WorkoutlabError
+from workoutlab.learning.callbacks import Callback
 from workoutlab.learning.engines import Engine, Trained, train_members
 from workoutlab.learning.members import History
 from workoutlab.learning.networks import Network, count_weights
@@ -63,6 +64,8 @@ class Cohort:
         Rows of networks that were looked at before; what came since is looked at by the task.
     selection
         How settings are chosen for each; None where the recipe's own are taken.
+    callbacks
+        What listens to the training of the networks that are kept, not of trials.
     """
 
     windows: Windows
@@ -72,6 +75,7 @@ class Cohort:
     engine: str | Engine
     seen: int
     selection: Selection | None = None
+    callbacks: tuple[Callback, ...] = ()
 
     def part(self, people: Sequence[Person]) -> "Cohort":
         """Return the cohort of some of these people."""
@@ -230,7 +234,7 @@ def _train_networks(cohort: Cohort, materials: Sequence[Material]) -> Iterator[O
         material.make_member(recipe, material.among)
         for material, recipe in zip(materials, recipes, strict=True)
     ]
-    yield from zip(chosen, train_members(members, cohort.engine), strict=True)
+    yield from zip(chosen, train_members(members, cohort.engine, cohort.callbacks), strict=True)
 
 
 def _fit_estimators(cohort: Cohort, materials: Sequence[Material]) -> Iterator[Outcome]:

@@ -1,11 +1,13 @@
 """Training people's networks: who is missing or has changed, in cohorts, with progress."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TypedDict, Unpack
 
 from workoutlab.cluster import check_reachable, progress
 from workoutlab.errors import InputError
+from workoutlab.learning.callbacks import Callback
 from workoutlab.learning.engines import Engine
 from workoutlab.recognition.cohorts import Cohort
 from workoutlab.recognition.estimators.converted import check_converter
@@ -88,6 +90,7 @@ class Running(TypedDict, total=False):
 
     engine: str | Engine
     device: str | None
+    callbacks: Sequence[Callback]
     cohort: int | None
     retries: int
     progress: bool
@@ -143,7 +146,10 @@ def train(
 
         ``engine``: ``"stacked"``, ``"separate"`` or ``"auto"``, which is the former on a GPU.
         ``device``: ``"cuda"`` trains on GPUs, on a cluster on the workers that have the resource
-        ``GPU``; ``"cpu"`` on none. ``cohort``: how many people a task trains; by default as many as
+        ``GPU``; ``"cpu"`` on none. ``callbacks``: what listens to the training of the networks that
+        are kept, a :class:`~workoutlab.learning.callbacks.Callback` each;
+        :class:`~workoutlab.learning.checkpoints.Checkpoints` let a long training go on where it
+        was killed. ``cohort``: how many people a task trains; by default as many as
         are worthwhile and fit into the worker's memory, and few enough that every worker has many
         tasks. ``retries``: how often a task that broke is tried again, 1 by default, before its
         people are trained one by one. ``progress``: whether to show how many people are done, and
@@ -195,7 +201,8 @@ def train(
     known, seen = read_digests(lab.root(), name)
     changed = [person for person in people if known.get(person.user) != person.digest]
     unchanged = tuple(person.user for person in people if known.get(person.user) == person.digest)
-    everyone = Cohort(windows, changed, recipe, name, place.engine, seen, selection)
+    listeners = tuple(options.get("callbacks", ()))
+    everyone = Cohort(windows, changed, recipe, name, place.engine, seen, selection, listeners)
     done, show = len(unchanged), options.get("progress", True)
     with progress("people", len(people), before=done, show=show) as report:
         failed: dict[str, str] = {}
@@ -221,3 +228,6 @@ def _check_arguments(windows: object, recipe: object, options: Options) -> None:
     if unknown := set(options) - set(Options.__annotations__):
         known = ", ".join(sorted(Options.__annotations__))
         raise InputError(f"train takes {known}, got {', '.join(sorted(unknown))}")
+    for each in options.get("callbacks", ()):
+        if not isinstance(each, Callback):
+            raise InputError(f"callbacks: expected objects of a kind of Callback, got {each!r}")
