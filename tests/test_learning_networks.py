@@ -15,7 +15,7 @@ from workoutlab.learning.networks import (
     pack_layers,
     unpack_layers,
 )
-from workoutlab.learning.scaling import fit_scaler
+from workoutlab.learning.scaling import fit_scaler, no_scaler
 
 sizes = st.lists(st.integers(1, 6), min_size=2, max_size=5).map(tuple)
 
@@ -125,3 +125,11 @@ def test_mlp__is_known_by_its_settings():
     assert hash(MLP(5)) == hash(MLP(5))
     assert MLP(5).settings() != MLP(5, dropout_keep=0.5).settings()
     assert repr(MLP(5)).startswith("MLP(hidden=(5,), dropout_keep=0.9, init='he'")
+
+
+def test_predict__shares_chances_out_where_every_logistic_output_is_next_to_nothing():
+    weights = np.array([[0, 0, 0], [-200, -201, -300]], np.float32)
+    network = Network(MLP(link="logistic", dropout_keep=1), [weights], no_scaler(1))
+    [chances] = network.predict(np.zeros((1, 1), np.float32))
+    expected = 1 / (1 + np.exp(-1))
+    np.testing.assert_allclose(chances, [expected, 1 - expected, 0], rtol=1e-5, atol=1e-12)

@@ -226,11 +226,10 @@ class Network:
     def _link(self, scores: Floats) -> Floats:
         if isinstance(self.description, ConvNet) or self.description.link == "softmax":
             return softmax(scores)
-        chances = _logistic(scores)
         if scores.shape[1] == 1:
-            return np.concatenate([_logistic(-scores), chances], axis=1)
-        total: Floats = chances / chances.sum(axis=1, keepdims=True)
-        return total
+            return np.concatenate([_logistic(-scores), _logistic(scores)], axis=1)
+        # By logarithms: where every output is next to nothing, their sum would be 0.
+        return softmax(-np.logaddexp(np.float32(0), -scores))
 
 
 @dataclass(frozen=True, eq=False)

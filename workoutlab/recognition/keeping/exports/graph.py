@@ -164,12 +164,12 @@ def _add_dense(graph: _Graph, values: str, layer: Floats) -> str:
 
 
 def _add_logistic(graph: _Graph, scores: str, outputs: int) -> str:
-    chances = graph.add("Sigmoid", scores)
+    opposite = graph.add("Neg", scores)
     if outputs == 1:
-        others = graph.add("Sigmoid", graph.add("Neg", scores))
-        return graph.add("Concat", others, chances, axis=1)
-    total = graph.add("ReduceSum", chances, np.array([1]), keepdims=1)
-    return graph.add("Div", chances, total)
+        pair = graph.add("Sigmoid", opposite), graph.add("Sigmoid", scores)
+        return graph.add("Concat", *pair, axis=1)
+    # The logarithms of the logistic function, as in prediction.
+    return graph.add("Softmax", graph.add("Neg", graph.add("Softplus", opposite)), axis=1)
 
 
 def _add_convolutions(
