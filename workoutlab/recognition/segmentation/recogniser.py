@@ -1,0 +1,304 @@
+"""A recogniser: everything that turns samples into sets, opened and ready.
+
+Two window classifiers stand at its heart, as in Muvr: the first tells activity from rest, the
+second names the exercise. What they say of windows is decoded into sets by
+:mod:`workoutlab.recognition.segmentation.chain`, one code path for recordings and live streams.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from workoutlab.errors import InputError
+from workoutlab.recognition.keeping.personal import Predictor
+from workoutlab.schema import EVERYONE, UNKNOWN, check_number
+from workoutlab.signals import Inputs
+
+__all__ = ["ACTIVITY", "Decoding", "Novelty", "Recogniser", "Stage", "Verdict", "WindowScores"]
+
+Doubles = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+ACTIVITY: Final = ("active", "rest")
+"""Classes of the first stage, in this order."""
+
+_STREAMED: Final = ("x", "y", "z", "magnitude")
+_LEAST: Final = 1e-12
+"""A chance that a network gives as zero is taken for this one: its logarithm is finite."""
+
+
+class Novelty(Protocol):
+    """Tells how far windows are from all that a stage was trained on."""
+
+    def measure(self, inputs: Floats) -> Doubles:
+        """Return the strangeness of each window, shape (window,), of inputs (window, input)."""
+
+
+class WindowScores(NamedTuple):
+    """What a stage says of windows.
+
+    ``chances`` (window, class), float64, calibrated, rows sum to 1; ``strangeness`` (window,),
+    float64: how far each is from the windows that were trained on; zeros where that is not
+    measured.
+    """
+
+    chances: Doubles
+    strangeness: Doubles
+
+
+class Verdict(NamedTuple):
+    """What a set is taken for.
+
+    ``exercise`` is the ``guess``, or ``"unknown"`` where that is not certain enough;
+    ``confidence`` is the calibrated probability of the guess; ``scores`` that of every exercise.
+    """
+
+    exercise: str
+    guess: str
+    confidence: float
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How window scores become sets.
+
+    Parameters
+    ----------
+    shortest_set_s
+        Sets are no shorter than this, in s.
+    shortest_rest_s
+        Pauses between sets are no shorter than this, in s.
+    lag_s
+        How much of the signal after a sample is known when it is decided upon, in s: the same for
+        a recording and for a live stream, so that both end in the same sets.
+    longest_s
+        A set that lasts longer is cut, in s: memory is bounded by it.
+    step
+        Samples from one decision to the next.
+
+    Raises
+    ------
+    InputError
+        If a setting cannot mean anything.
+    """
+
+    shortest_set_s: float = 6.0
+    shortest_rest_s: float = 6.0
+    lag_s: float = 10.0
+    longest_s: float = 600.0
+    step: int = 25
+
+    def __post_init__(self) -> None:
+        for name in ("shortest_set_s", "shortest_rest_s", "lag_s", "longest_s"):
+            check_number(name, getattr(self, name), above=0)
+        check_number("step", self.step, whole=True, low=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One classifier of windows.
+
+    Parameters
+    ----------
+    classes
+        Names of the classes, in the order of the chances.
+    predictor
+        Turns inputs of windows into chances.
+    inputs
+        What a window becomes.
+    length, step
+        Of windows, in samples of the recogniser's grid.
+    temperature
+        What the logarithms of chances are divided by, so that they are calibrated; 1 leaves them.
+    novelty
+        Tells how far a window is from those that were trained on; None: not measured.
+    model
+        Name of the models in the lab, and whose it is, ``"sets-activity of ann"`` say; empty where
+        it is in none.
+
+    Raises
+    ------
+    InputError
+        If a setting cannot mean anything, or an input needs channels that need filters: those
+        cannot be made packet by packet.
+
+    Examples
+    --------
+    >>> from workoutlab.signals import Statistics
+    >>> class Even:
+    ...     def predict(self, inputs):
+    ...         return np.full((len(inputs), 2), 0.5, np.float32)
+    >>> stage = Stage(ACTIVITY, Even(), Statistics(), length=200, step=50)
+    >>> still = np.tile(np.float32([0, 0, 1]), (400, 1))
+    >>> stage.score(still, np.array([0, 200]), rate_hz=50).chances.tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
+    """
+
+    classes: tuple[str, ...]
+    predictor: Predictor
+    inputs: Inputs
+    length: int
+    step: int
+    temperature: float = 1.0
+    novelty: Novelty | None = None
+    model: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("length", "step"):
+            check_number(name, getattr(self, name), whole=True, low=1)
+        check_number("temperature", self.temperature, above=0)
+        wrong = [channel for channel in self.inputs.channels if channel not in _STREAMED]
+        if wrong:
+            raise InputError(
+                f"inputs: the channel {wrong[0]!r} is made by filters over whole recordings, which "
+                f"a live stream has not; take {', '.join(_STREAMED)}"
+            )
+
+    def describe(self, samples: Floats, starts: Integers, rate_hz: float) -> Floats:
+        """Return what windows become.
+
+        Parameters
+        ----------
+        samples
+            float32 of shape (sample, 3), in g, on the recogniser's grid.
+        starts
+            Shape (window,): the first sample of each window.
+        rate_hz
+            Rate of the grid.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 of shape (window, input).
+        """
+        from workoutlab.kernels.windows import split_channels  # Numba loads when it is needed
+
+        planes = split_channels(samples, self.inputs.channels)
+        return self.inputs.compute(planes, starts, self.length, rate_hz)
+
+    def predict(self, inputs: Floats) -> WindowScores:
+        """Return calibrated chances, and strangeness, of inputs of shape (window, input)."""
+        chances = calibrated(self.predictor.predict(inputs), self.temperature)
+        if self.novelty is None:
+            return WindowScores(chances, np.zeros(len(chances)))
+        return WindowScores(chances, self.novelty.measure(inputs))
+
+    def score(self, samples: Floats, starts: Integers, rate_hz: float) -> WindowScores:
+        """Return what :meth:`predict` says of windows that :meth:`describe` describes."""
+        return self.predict(self.describe(samples, starts, rate_hz))
+
+
+def calibrated(chances: npt.ArrayLike, temperature: float) -> Doubles:
+    """Divide the logarithms of chances by a temperature.
+
+    Parameters
+    ----------
+    chances
+        Shape (window, class); rows sum to 1.
+    temperature
+        Above 1 chances become more alike, below 1 less.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 of shape (window, class); rows sum to 1.
+
+    Notes
+    -----
+    Guo, C., Pleiss, G., Sun, Y., Weinberger, K. Q. (2017): On calibration of modern neural
+    networks, ICML. There logits are divided; logarithms of chances are logits less a constant,
+    which cancels.
+
+    Examples
+    --------
+    >>> calibrated([[0.8, 0.2]], 2).round(3).tolist()
+    [[0.667, 0.333]]
+    """
+    logits = np.log(np.maximum(np.asarray(chances, np.float64), _LEAST)) / temperature
+    logits -= logits.max(axis=1, keepdims=True)
+    raised: Doubles = np.exp(logits)
+    raised /= raised.sum(axis=1, keepdims=True)
+    return raised
+
+
+@dataclass(frozen=True, eq=False)
+class Recogniser:
+    """Turns samples into sets; made by :func:`train_recogniser`, opened by `open_recogniser`.
+
+    Parameters
+    ----------
+    activity
+        The first stage; its classes are :data:`ACTIVITY`.
+    exercises
+        The second stage, which names the exercise of what the first one calls active.
+    rate_hz
+        Rate of the grid that samples are resampled to.
+    decoding
+        How window scores become sets.
+    counter
+        Settings of the counting of repetitions; None: the usual ones.
+    templates
+        A repetition of each exercise, where known.
+    threshold
+        A set whose confidence is lower is called ``"unknown"``.
+    strangest
+        A set whose strangeness is higher is called ``"unknown"``.
+    name, user, snapshot, digest
+        As which it is kept in a lab, for whom, the lab's snapshot, and the SHA-256 of all that
+        decides what it finds.
+    """
+
+    activity: Stage
+    exercises: Stage
+    rate_hz: float = 50.0
+    decoding: Decoding = field(default_factory=Decoding)
+    counter: Any = None
+    templates: Mapping[str, Any] = field(default_factory=dict)
+    threshold: float = 0.0
+    strangest: float = np.inf
+    name: str = ""
+    user: str = EVERYONE
+    snapshot: str = ""
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        if tuple(self.activity.classes) != ACTIVITY:
+            raise InputError(f"activity: expected the classes {ACTIVITY}, got {self.activity}")
+        check_number("rate_hz", self.rate_hz, above=0)
+
+    def judge(self, scores: WindowScores) -> Verdict:
+        """Return what a set is, from what the second stage says of windows in it.
+
+        Parameters
+        ----------
+        scores
+            Of the set's windows, one or more.
+
+        Returns
+        -------
+        Verdict
+            The exercise with the highest mean chance; ``"unknown"`` where that is below the
+            threshold, or the windows are on average stranger than `strangest`.
+        """
+        means = scores.chances.mean(axis=0)
+        best = int(means.argmax())
+        guess, confidence = self.exercises.classes[best], float(means[best])
+        strange = float(scores.strangeness.mean()) > self.strangest
+        certain = confidence >= self.threshold and not strange
+        named = dict(zip(self.exercises.classes, means.tolist(), strict=True))
+        return Verdict(guess if certain else UNKNOWN, guess, confidence, named)
+
+    def find(self, recording: Any, rate_hz: float | None = None) -> Any:
+        """Find the sets in a recording, or in samples (sample, 3) in g at `rate_hz`."""
+        finding = import_module("workoutlab.recognition.segmentation.finding")
+        return finding.find_sets(self, recording, rate_hz)
+
+    def start(self) -> Any:
+        """Return a chain that takes contiguous samples on the grid, packet by packet."""
+        return import_module("workoutlab.recognition.segmentation.chain").Chain(self)
