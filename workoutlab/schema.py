@@ -21,8 +21,10 @@ __all__ = [
     "COACHED",
     "EVERYONE",
     "FEATURES",
+    "FOUND",
     "INTENSITY_MODELS",
     "QUANTITIES",
+    "RECOGNISED",
     "RECORDINGS",
     "SESSIONS",
     "SETS",
@@ -263,6 +265,50 @@ INTENSITY_MODELS: Final = Table(
 
 COACHED: Final[Mapping[str, Table]] = {t.name: t for t in (SUGGESTIONS, INTENSITY_MODELS)}
 """What a lab holds once the coach has put something there, in its group ``coach``."""
+
+FOUND: Final = Table(
+    "found",
+    {
+        "start": Column("int64", "sample", "first sample in the recording"),
+        "stop": Column("int64", "sample", "one past the last sample"),
+        "start_s": Column("float64", "s", "start, from the recording's first sample"),
+        "stop_s": Column("float64", "s", "stop, from the recording's first sample"),
+        "exercise": Column("str", "", "what it is taken for; 'unknown' where nothing is certain"),
+        "guess": Column("str", "", "the most likely exercise, also where that is not certain"),
+        "muscle_group": Column("str", "", "of the guess; empty where not known"),
+        "confidence": Column("float64", "0..1", "calibrated probability of the guess", np.nan),
+        "active": Column("float64", "0..1", "mean probability that it is a set at all", np.nan),
+        "repetitions": Column("int32", "", "number of repetitions, where it is certain", -1),
+        "repetitions_guess": Column("int32", "", "the most likely number", -1),
+        "repetitions_low": Column("int32", "", "5 % of the probability lie below", -1),
+        "repetitions_high": Column("int32", "", "5 % of the probability lie above", -1),
+        "repetitions_confidence": Column("float64", "0..1", "probability of that guess", np.nan),
+        "tempo_s": Column("float64", "s", "median time of a repetition", np.nan),
+        "lowering_s": Column("float64", "s", "median time of its lowering", np.nan),
+        "lifting_s": Column("float64", "s", "median time of its lifting", np.nan),
+        "pause_s": Column("float64", "s", "median time of its pause", np.nan),
+        "quality": Column("str", "", "measures of quality by name, a JSON object"),
+        "scores": Column("str", "", "probability of each exercise, a JSON object"),
+    },
+)
+"""A set that was found in a signal, whosever it is."""
+
+RECOGNISED: Final = Table(
+    "found",
+    {
+        "user": Column("str", "", "whose; empty once erased"),
+        "session": Column("str", "", "id of the workout"),
+        "recording": Column("int64", "", "row of the recording; -1 once erased"),
+        **FOUND.columns,
+        "recogniser": Column("str", "", "name of the recogniser"),
+        "models": Column("str", "", "names of its models and whose they are, JSON"),
+        "snapshot": Column("str", "", "the lab's snapshot that was read"),
+        "digest": Column("str", "", "SHA-256 of recording, recogniser and code, in hex"),
+        "made_ns": Column("int64", "ns", "Unix time at which it was found"),
+        "simulated": Column("bool", "", "the recording was made by the simulator"),
+    },
+)
+"""What a lab keeps of the sets that were found in its recordings."""
 
 FEATURES: Final[Mapping[str, Variable]] = {
     "features": Variable(("window", "feature"), "float32", "", "unit of each in `unit`"),
