@@ -26,11 +26,13 @@ __all__ = [
     "QUANTITIES",
     "RECOGNISED",
     "RECORDINGS",
+    "RESTING",
     "SESSIONS",
     "SETS",
     "SUGGESTIONS",
     "TABLES",
     "UNKNOWN",
+    "UNNAMED",
     "Column",
     "Table",
     "Variable",
@@ -44,6 +46,10 @@ UNKNOWN: Final = "unknown"
 """The id of a user or session that the file does not tell."""
 EVERYONE: Final = "*"
 """Whose network the common one is: no user can have this id."""
+RESTING: Final = ("-", "rest")
+"""Exercises that say that there was none: Muvr's ``-``, and what corrections are stored as."""
+UNNAMED: Final = ("E",)
+"""Exercises that say that there was one, but not which: Muvr's ``E``."""
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _RESERVED: Final = (".", "..", "zarr.json")

@@ -73,7 +73,7 @@ _FACTS: Final = (
 )
 """Of a segment: which windows it has, and how far filters look beyond them. A plan's own settings
 would change with other people's recordings."""
-_SIZES: Final = ("length_s", "step_s", "rate_hz")
+_TOLD: Final = ("length_s", "step_s", "rate_hz", "label")
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +167,7 @@ def select_people(windows: Windows, people: Sequence[Person]) -> tuple[Windows, 
 
 def describe_plan(windows: Windows) -> dict[str, object]:
     """Return what describes the windows of a plan, whatever they lie in, as JSON takes it."""
-    sizes = {name: value for name, value in windows.settings().items() if name in _SIZES}
+    sizes = {name: value for name, value in windows.settings().items() if name in _TOLD}
     return {**sizes, "preparation": windows.preparation.settings()}
 
 

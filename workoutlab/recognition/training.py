@@ -177,7 +177,7 @@ def train(
     >>> turn = np.sin(np.arange(3000) / 9)
     >>> sets = [
     ...     wl.LabelledSet(start=0, stop=1500, exercise="curl"),
-    ...     wl.LabelledSet(start=1500, stop=3000, exercise="rest"),
+    ...     wl.LabelledSet(start=1500, stop=3000, exercise="hold"),
     ... ]
     >>> moved = np.stack([turn * (np.arange(3000) < 1500), turn * 0, turn * 0 + 1], axis=1)
     >>> ann = wl.Recording(user="ann", session="1", acceleration=moved, rate_hz=50, sets=sets)
@@ -188,7 +188,7 @@ def train(
     >>> print(train(plan, Recipe(Statistics(), MLP(16))))
     models 'exercise': 0 of 1 people trained, 1 unchanged, 0 failed
     >>> Models(lab).network("ann").classes
-    ('curl', 'rest')
+    ('curl', 'hold')
     """
     check_id(name, "name of the models")
     _check_arguments(windows, recipe, options)

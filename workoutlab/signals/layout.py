@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import InputError
+from workoutlab.signals.labels import LABELS
 from workoutlab.signals.lengths import (
     Length,
     count_samples,
@@ -60,12 +61,16 @@ class Layout:
     mixed: str | None = None
     rate_hz: float | str | None = None
     max_gap: str | float | None = "1s"
+    label: str = "exercise"
 
     def __post_init__(self) -> None:
         if self.within not in ("sets", "recordings"):
             raise InputError(f"within: expected 'sets' or 'recordings', got {self.within!r}")
         if self.around is not None and self.around not in _EVENTS:
             raise InputError(f"around: expected 'start', 'stop' or 'middle', got {self.around!r}")
+        if self.label not in LABELS:
+            known = ", ".join(map(repr, LABELS))
+            raise InputError(f"label: expected one of {known}, got {self.label!r}")
         if self.mixed not in (None, "blank", "drop"):
             raise InputError(f"mixed: expected 'blank' or 'drop', got {self.mixed!r}")
         self._check_shares()
@@ -89,6 +94,12 @@ class Layout:
         steps = self.step is not None or self.overlap is not None
         refused = {
             "step and overlap: give one of them": None not in (self.step, self.overlap),
+            "label='activity': windows around an event are partly of the set, partly not; leave "
+            "around out": (self.by_activity and self.around is not None),
+            "mixed='blank': windows of no set are rest with label='activity', and those that a set "
+            "covers in part are not; leave mixed out": (
+                self.by_activity and self.mixed == "blank" and not self.by_set
+            ),
             "offset: it is counted from an event; give around='start' too": (
                 self.offset is not None and self.around is None
             ),
@@ -121,6 +132,16 @@ class Layout:
     def by_set(self) -> bool:
         """Whether windows lie in sets or around their events."""
         return self.within == "sets"
+
+    @property
+    def by_activity(self) -> bool:
+        """Whether windows are labelled as active or at rest."""
+        return self.label == "activity"
+
+    @property
+    def mixed_dropped(self) -> bool:
+        """Whether windows that sets cover in part are left out."""
+        return self.mixed == "drop" or self.by_activity
 
     @property
     def whole_sets(self) -> bool:
@@ -192,7 +213,10 @@ class Layout:
         if self.around is not None:
             told |= {"around": self.around, "offset": str(self.shift or "centred")}
         if not self.by_set:
-            told |= {"label_share": self.share_labelled, "mixed": self.mixed or "blank"}
+            mixed = "drop" if self.mixed_dropped else "blank"
+            told |= {"label_share": self.share_labelled, "mixed": mixed}
+        if self.label != "exercise":
+            told |= {"label": self.label}
         return told | ({} if self.max_gap is None else {"max_gap_s": self.max_gap_s})
 
 

@@ -13,6 +13,7 @@ from workoutlab.recording import Recording
 from workoutlab.signals.choice import Filters, choose_recordings, choose_sets
 from workoutlab.signals.gaps import Ground, find_parts
 from workoutlab.signals.held import Home, hold
+from workoutlab.signals.labels import REST, check_labelled, find_rests, label_sets, name_rests
 from workoutlab.signals.layout import Layout, Lengths
 from workoutlab.signals.preparation import Preparation
 from workoutlab.signals.segments import (
@@ -48,6 +49,7 @@ def windows(  # noqa: PLR0913 - what a plan is, each by its name
     offset: str | float | None = None,
     label_share: float | None = None,
     mixed: str | None = None,
+    label: str = "exercise",
     rate_hz: float | str | None = None,
     max_gap: str | float | None = "1s",
     preparation: Preparation | None = None,
@@ -158,6 +160,7 @@ def windows(  # noqa: PLR0913 - what a plan is, each by its name
         mixed=mixed,
         rate_hz=rate_hz,
         max_gap=max_gap,
+        label=label,
     )
     prepared = Preparation() if preparation is None else preparation
     if not isinstance(prepared, Preparation):
@@ -170,9 +173,7 @@ def windows(  # noqa: PLR0913 - what a plan is, each by its name
     asked = _list_asked(layout, rates)  # refuses lengths that do not fit, before times are read
     parts = find_parts(home, recordings, rates, layout.max_gap_s)
     ground = Ground(recordings, rates, parts)
-    segments = _segment(everywhere if within == "recordings" else chosen, ground, layout)
-    if within == "recordings" and _names_sets(filters):
-        segments = segments[segments["set"].isin(chosen.index)]
+    segments = _segment_labelled(chosen, everywhere, ground, layout, filters)
     segments = segments.sort_values(_ORDER, ignore_index=True)
     return Windows(home, origin, layout, asked, prepared, segments)
 
@@ -199,6 +200,30 @@ def _choose(
         chosen = choose_sets(chosen, filters)
         recordings = recordings.loc[np.unique(chosen["recording"])]
     return recordings, chosen, sets[sets["recording"].isin(recordings.index)]
+
+
+def _segment_labelled(
+    chosen: pd.DataFrame,
+    everywhere: pd.DataFrame,
+    ground: Ground,
+    layout: Layout,
+    filters: Filters,
+) -> pd.DataFrame:
+    """Return the segments of the sets chosen, labelled as asked; and those of no set."""
+    named = filters.get("exercises")
+    labelled = label_sets(chosen, layout.label, named)
+    if layout.by_set:
+        check_labelled(labelled, chosen, layout.label)
+        if layout.by_activity:
+            labelled = pd.concat([labelled, find_rests(everywhere, ground)])
+        return _segment(labelled, ground, layout)
+    segments = _segment(label_sets(everywhere, layout.label, named), ground, layout)
+    if layout.by_activity:
+        segments = name_rests(segments, everywhere)
+    if _names_sets(filters):
+        kept = segments["set"].isin(labelled.index)
+        segments = segments[kept | (segments["exercise"] == REST)]
+    return segments
 
 
 def _segment(sets: pd.DataFrame, ground: Ground, layout: Layout) -> pd.DataFrame:

@@ -206,7 +206,7 @@ def segment_recordings(
     share = layout.share_labelled
     row, part_of, first, last = _cover(spans, (length, step, windows), share)
     taken = part_of, first, last
-    if layout.mixed == "drop":
+    if layout.mixed_dropped:
         taken = _cover(spans, (length, step, windows), 1 - share)[1:]
     runs = _fill_gaps(*taken, windows)
     part_of = np.concatenate([part_of, runs[:, 0]])

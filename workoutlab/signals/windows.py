@@ -51,9 +51,10 @@ class Windows:
         As given to :func:`workoutlab.windows`.
     segments
         One row a segment, sorted by user, session, recording, start and length: ``recording`` and
-        ``set`` (rows in the lab; -1 for no set), ``user``, ``session``, ``exercise`` and
-        ``muscle_group`` (empty where there is none), ``start`` and ``stop`` (samples of the
-        recording's grid, the first at the recording's first sample), ``count`` (of windows),
+        ``set`` (rows in the lab; -1 for no set), ``user``, ``session``, ``exercise`` (or whatever
+        else windows are labelled by) and ``muscle_group`` (empty where there is none), ``start``
+        and ``stop`` (samples of the recording's grid, the first at the recording's first sample),
+        ``count`` (of windows),
         ``rate_hz`` (of the grid), ``length`` and ``step`` (of windows, in samples of the grid),
         ``part_start`` and ``part_stop`` (the part of the recording between gaps that it lies in),
         ``digest`` (of the recording), ``source_rate_hz``, ``regular``, ``samples`` and

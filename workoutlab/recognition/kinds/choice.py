@@ -201,7 +201,7 @@ def choose(
     >>> turn = np.sin(np.arange(3000) / 9)
     >>> sets = [
     ...     wl.LabelledSet(start=0, stop=1500, exercise="curl"),
-    ...     wl.LabelledSet(start=1500, stop=3000, exercise="rest"),
+    ...     wl.LabelledSet(start=1500, stop=3000, exercise="hold"),
     ... ]
     >>> moved = np.stack([turn * (np.arange(3000) < 1500), turn * 0, turn * 0 + 1], axis=1)
     >>> _ = lab.append(
