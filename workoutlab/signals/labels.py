@@ -99,8 +99,8 @@ def find_rests(sets: pd.DataFrame, ground: Ground) -> pd.DataFrame:
         }
     )
     shortest = 0.5 / ground.rate_hz.max(initial=1.0)
-    lasting = (rests["stop_s"] - rests["start_s"] > shortest).to_numpy(dtype=bool)
-    return rests[lasting].set_axis(np.full(int(lasting.sum()), -1), axis=0)
+    lasting: pd.DataFrame = rests[rests["stop_s"] - rests["start_s"] > shortest]
+    return lasting.set_index(np.full(len(lasting), -1))
 
 
 def name_rests(segments: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
