@@ -20,9 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import InputError
-from workoutlab.recognition.evaluation.events import RESTING
 from workoutlab.recording import LabelledSet, Recording
-from workoutlab.schema import check_number
+from workoutlab.schema import RESTING, check_number
 
 __all__ = ["Pause", "Stitching", "compose", "list_pauses"]
 

@@ -1,7 +1,7 @@
 """Sets and pauses that become training and test sessions, fold by fold, sharing nothing."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -9,8 +9,8 @@ import pandas as pd
 
 from workoutlab.errors import InputError
 from workoutlab.recognition.evaluation.composing import Pause, Stitching, compose, list_pauses
-from workoutlab.recognition.evaluation.events import RESTING
 from workoutlab.recording import Recording
+from workoutlab.schema import RESTING
 
 __all__ = ["Composition"]
 
@@ -42,7 +42,7 @@ class Composition:
 
     recordings: Sequence[Recording]
     pauses: Sequence[Pause]
-    stitching: Stitching = Stitching()
+    stitching: Stitching = field(default_factory=Stitching)
 
     def __post_init__(self) -> None:
         if len(self.pauses) < _SIDES:

@@ -31,12 +31,11 @@ from workoutlab.recognition.evaluation.eventcounts import (
     EventCounts,
 )
 from workoutlab.recording import Recording
-from workoutlab.schema import check_number
+from workoutlab.schema import RESTING, UNNAMED, check_number
 
-__all__ = ["RESTING", "Event", "list_events", "list_found", "match_events", "pair_events"]
+__all__ = ["Event", "list_events", "list_found", "match_events", "pair_events"]
 
-RESTING: Final = frozenset({"-", "rest"})
-_UNNAMED: Final = frozenset({"", "E"})
+_UNNAMED: Final = frozenset({"", *UNNAMED})
 Floats = npt.NDArray[np.float64]
 
 
