@@ -9,12 +9,13 @@ import pytest
 
 from tests.lab_recordings import make
 from workoutlab.coach import read_plan, sessions, sessions_from_plans
-from workoutlab.coach.sessions import _first_set, find_recent, make_frame
+from workoutlab.coach.sessions import find_recent, make_frame
 from workoutlab.errors import InputError, ReaderError
 from workoutlab.lab import Lab
 from workoutlab.recording import LabelledSet, Recording
 from workoutlab.schema import SESSIONS
 from workoutlab.store import layout
+from workoutlab.store.labels import first_set
 
 HOUR_NS = 3_600_000_000_000
 
@@ -119,7 +120,7 @@ def test_sessions__do_not_depend_on_how_tables_are_cut(lab, monkeypatch):
     monkeypatch.setattr(layout, "ROWS_PER_CHUNK", 3)
     pd.testing.assert_frame_equal(sessions(lab), whole)
     for recording in range(42):
-        first = _first_set(root, recording)
+        first = first_set(root, recording)
         assert not (owners[owners.index < first] >= recording).any()
         assert not (owners[owners.index >= first] < recording).any()
 

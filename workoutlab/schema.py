@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AXES",
     "COACHED",
+    "CORRECTED",
     "EVERYONE",
     "FEATURES",
     "FOUND",
@@ -196,8 +197,13 @@ SETS: Final = Table(
         "weight_kg": Column("float64", "kg", "external weight; 0 with body weight alone", np.nan),
         "body_weight": Column("bool", "", "done with body weight"),
         "intensity": Column("float64", "0..1", "intensity as planned or felt", np.nan),
+        "origin": Column("str", "", "'file', or 'correction' where a person said so later"),
     },
 )
+"""The labelled sets that count: those that came with a recording, as they were corrected since."""
+
+CORRECTED: Final = 10**12
+"""Sets that corrections made are numbered from here on, so that they are none of a file's."""
 
 TABLES: Final[Mapping[str, Table]] = {table.name: table for table in (RECORDINGS, SETS)}
 
@@ -310,6 +316,7 @@ RECOGNISED: Final = Table(
         "models": Column("str", "", "names of its models and whose they are, JSON"),
         "snapshot": Column("str", "", "the lab's snapshot that was read"),
         "digest": Column("str", "", "SHA-256 of recording, recogniser and code, in hex"),
+        "run": Column("int64", "", "row of `runs`: the time that its recording was gone through"),
         "made_ns": Column("int64", "ns", "Unix time at which it was found"),
         "simulated": Column("bool", "", "the recording was made by the simulator"),
     },

@@ -16,9 +16,9 @@ import zarr
 from workoutlab.cluster import check_reachable, run_tasks
 from workoutlab.errors import SchemaError
 from workoutlab.lab import Lab
-from workoutlab.schema import RECORDINGS, SESSIONS, SETS, UNKNOWN, check_id
+from workoutlab.schema import RECORDINGS, RESTING, SESSIONS, UNKNOWN, check_id
 from workoutlab.store import layout, tables
-from workoutlab.store.arrays import open_array
+from workoutlab.store.labels import first_set, read_sets
 
 __all__ = ["check_sessions", "find_recent", "make_frame", "sessions"]
 
@@ -141,11 +141,11 @@ def _read_part(part: _Part) -> pd.DataFrame:
 
 def _sum_sets(root: zarr.Group, recordings: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Sum up the sets of `recordings`, which increase; shape (recording, sum)."""
-    first = _first_set(root, int(recordings[0]))
-    last = _first_set(root, int(recordings[-1]) + 1)
-    columns = ["recording", "repetitions", "weight_kg", "intensity"]
-    frame = tables.read(root, SETS, columns, start=first, stop=last)
-    frame = frame[frame["recording"].isin(recordings)]
+    span = int(recordings[0]), int(recordings[-1]) + 1
+    first, last = (first_set(root, recording) for recording in span)
+    columns = ["recording", "exercise", "repetitions", "weight_kg", "intensity"]
+    frame = read_sets(root, columns, start=first, stop=last, recordings=span)
+    frame = frame[frame["recording"].isin(recordings) & ~frame["exercise"].isin(RESTING)]
     place = np.searchsorted(recordings, frame["recording"].to_numpy(np.int64))
     intensity, weight = frame["intensity"].to_numpy(), frame["weight_kg"].to_numpy()
     count = frame["repetitions"].to_numpy(np.float64, na_value=np.nan)
@@ -153,36 +153,6 @@ def _sum_sets(root: zarr.Group, recordings: npt.NDArray[np.int64]) -> npt.NDArra
     each += [~np.isnan(count), count, ~np.isnan(count * weight), count * weight]
     sums = [np.bincount(place, np.nan_to_num(values), len(recordings)) for values in each]
     return np.stack(sums, axis=1)
-
-
-def _first_set(root: zarr.Group, recording: int) -> int:
-    """Return the first row of the sets of `recording` or a later one, by bisection over chunks.
-
-    Sets lie in the order of their recordings; an erased one (-1) takes the number of the one
-    before it.
-    """
-    home = tables.open_table(root, SETS.name)
-    rows = int(open_array(home, "recording").shape[0])
-    chunk = layout.ROWS_PER_CHUNK
-
-    def owners(number: int) -> npt.NDArray[np.int64]:
-        values = tables.values(home, "recording", number * chunk, (number + 1) * chunk)
-        return np.maximum.accumulate(values)
-
-    def last_owner(number: int) -> int:
-        while number >= 0:
-            if (owner := int(owners(number)[-1])) >= 0:
-                return owner
-            number -= 1
-        return -1
-
-    low, high = 0, -(-rows // chunk)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if last_owner(middle) >= recording else (middle + 1, high)
-    if low * chunk >= rows:
-        return rows
-    return low * chunk + int(np.searchsorted(owners(low), recording))
 
 
 def _join(recordings: pd.DataFrame) -> pd.DataFrame:

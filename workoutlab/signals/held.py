@@ -52,6 +52,7 @@ _OF_RECORDINGS: Final[Mapping[str, Callable[[Recording], object]]] = {
 _OF_SETS: Final[Mapping[str, Callable[[Recording, LabelledSet], object]]] = {
     "start_s": lambda recording, each: _at(recording, each.start),
     "stop_s": lambda recording, each: _at(recording, each.stop),
+    "origin": lambda *_: "file",
 }
 
 

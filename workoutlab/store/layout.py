@@ -11,7 +11,9 @@
     │   └── time
     ├── models/<name>/      tables, and the ragged arrays of weights that they point into
     ├── features/<name>/     tables, and the ragged array of numbers that they point into
-    └── coach/              tables of suggestions, of the models behind them, and of settings
+    ├── coach/              tables of suggestions, of the models behind them, and of settings
+    ├── found/              tables of found sets, and of the times that recordings were gone through
+    └── corrections/        tables of corrected sets, and of those that they replace
 
 Chunk size and codec of the samples were chosen by ``python -m tests.benchmarks.codecs --full``, on
 steps of 1/256 g, on noise and on real recordings of 60,000 samples. Time of two cores for a
@@ -48,7 +50,9 @@ from workoutlab.errors import DamagedLabError, LabError
 
 __all__ = [
     "COACH",
+    "CORRECTIONS",
     "FEATURES",
+    "FOUND",
     "MODELS",
     "ROWS_PER_CHUNK",
     "SAMPLES",
@@ -64,6 +68,8 @@ SAMPLES: Final = "samples"
 MODELS: Final = "models"
 FEATURES: Final = "features"
 COACH: Final = "coach"
+CORRECTIONS: Final = "corrections"
+FOUND: Final = "found"
 
 SAMPLES_PER_CHUNK: Final = 65_536
 ROWS_PER_CHUNK: Final = 4_096

@@ -11,9 +11,10 @@ import pandas as pd
 
 from workoutlab.errors import InputError, NotInLabError
 from workoutlab.recording import Recording
-from workoutlab.schema import QUANTITIES, RECORDINGS, SETS
+from workoutlab.schema import QUANTITIES, RECORDINGS
 from workoutlab.store import layout, ragged, tables
 from workoutlab.store.arrays import read_arrays
+from workoutlab.store.labels import FILED, read_sets
 from workoutlab.store.recordings import load, open_samples
 from workoutlab.store.repository import Repository
 
@@ -102,20 +103,25 @@ def read_samples(
     return ragged.read_many(open_samples(repository.root(snapshot)), quantity, stretches)
 
 
-def read_recording(repository: Repository, snapshot: str, row: int) -> Recording:
-    """Read recording `row` and its sets, as it was appended."""
+def read_recording(
+    repository: Repository, snapshot: str, row: int, *, corrected: bool = True
+) -> Recording:
+    """Read recording `row` and the sets that count, or those that it was appended with."""
     place_of(repository, snapshot, row)
     row = index(row)
     root = repository.root(snapshot)
     frame = tables.read(root, RECORDINGS, start=row, stop=row + 1)
-    sets = _sets_of(repository, snapshot, row)
+    sets = _sets_of(repository, snapshot, row, corrected)
     return load(root, frame.to_dict("records")[0], sets.to_dict("records"))
 
 
-def _sets_of(repository: Repository, snapshot: str, row: int) -> pd.DataFrame:
+def _sets_of(repository: Repository, snapshot: str, row: int, corrected: bool) -> pd.DataFrame:
     """Read the sets of one recording."""
     first, last = np.searchsorted(_owners(repository, snapshot), [row, row + 1])
-    return tables.read(repository.root(snapshot), SETS, start=int(first), stop=int(last))
+    root = repository.root(snapshot)
+    if corrected:
+        return read_sets(root, start=int(first), stop=int(last), recordings=(row, row + 1))
+    return tables.read(root, FILED, start=int(first), stop=int(last))
 
 
 @lru_cache(maxsize=2)
@@ -124,5 +130,5 @@ def _owners(repository: Repository, snapshot: str) -> npt.NDArray[np.int64]:
 
     An erased set takes the number of the one before it, so that a search still holds.
     """
-    home = tables.open_table(repository.root(snapshot), SETS.name)
+    home = tables.open_table(repository.root(snapshot), FILED.name)
     return np.maximum.accumulate(tables.values(home, "recording"))

@@ -12,10 +12,11 @@ import pandas as pd
 import zarr
 
 from workoutlab.recording import LabelledSet, Recording
-from workoutlab.schema import QUANTITIES, RECORDINGS, SETS
+from workoutlab.schema import QUANTITIES, RECORDINGS
 from workoutlab.store import layout, ragged, tables
 from workoutlab.store.arrays import open_array, open_group
 from workoutlab.store.digests import DigestIndex
+from workoutlab.store.labels import FILED
 
 __all__ = ["AppendResult", "Outcome", "append", "create", "load", "open_samples", "rows_of"]
 
@@ -71,7 +72,7 @@ class AppendResult:
 def create(root: zarr.Group) -> None:
     """Create the empty tables and ragged arrays of a new lab."""
     tables.create(root, RECORDINGS)
-    tables.create(root, SETS)
+    tables.create(root, FILED)
     samples = root.create_group(layout.SAMPLES)
     for name, quantity in QUANTITIES.items():
         trailing = (3,) if "axis" in quantity.dims else ()
@@ -124,7 +125,7 @@ class _Known:
     def __init__(
         self, root: zarr.Group, recordings: Sequence[Recording], digests: DigestIndex
     ) -> None:
-        self._sets = tables.open_table(root, SETS.name)
+        self._sets = tables.open_table(root, FILED.name)
         rows = digests.find(root, (recording.digest for recording in recordings))
         columns = ("digest", "facts", "user", "session", "source")
         held = tables.take(tables.open_table(root, RECORDINGS.name), columns, rows)
@@ -191,7 +192,7 @@ def _store_rows(
 ) -> None:
     rows, set_rows = rows_of(recordings, first, offsets)
     tables.append(root, RECORDINGS, rows)
-    tables.append(root, SETS, set_rows)
+    tables.append(root, FILED, set_rows)
 
 
 def rows_of(
@@ -231,7 +232,7 @@ def _set_rows(recordings: Sequence[Recording], first: int) -> dict[str, Any]:
         "stop_s": [_at(item, each.stop) for _, item, each in pairs],
         **{
             name: [getattr(each, name) for _, _, each in pairs]
-            for name in SETS.columns
+            for name in FILED.columns
             if name not in ("recording", "start_s", "stop_s")
         },
     }

@@ -13,10 +13,11 @@ import zarr
 from zarr.core.sync import sync  # the one way to wait for zarr's own event loop
 
 from workoutlab.errors import NotInLabError
-from workoutlab.schema import RECORDINGS, SETS
+from workoutlab.schema import RECORDINGS
 from workoutlab.store import layout, tables
 from workoutlab.store.arrays import list_groups, open_array, open_group
 from workoutlab.store.failures import reading
+from workoutlab.store.labels import read_sets
 from workoutlab.store.networks import NETWORKS
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def count(root: zarr.Group) -> dict[str, Any]:
         "people": int(frame["user"].nunique()),
         "sessions": len(frame[["user", "session"]].drop_duplicates()),
         "recordings": len(frame),
-        "sets": len(tables.read(root, SETS, ["recording"])),
+        "sets": len(read_sets(root, ["recording"])),
         "samples": int(frame["samples"].sum()),
         "hours": float(frame["duration_s"].sum()) / 3600,
         "simulated": int(frame["simulated"].sum()),

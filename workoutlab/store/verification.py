@@ -14,8 +14,8 @@ import pandas as pd
 import zarr
 
 from workoutlab.errors import DamagedLabError, SchemaError
-from workoutlab.schema import RECORDINGS, SETS, TABLES, Table
-from workoutlab.store import layout, ragged, recordings, tables
+from workoutlab.schema import RECORDINGS, TABLES, Table
+from workoutlab.store import labels, layout, ragged, recordings, tables
 from workoutlab.store.arrays import open_array, read_arrays
 from workoutlab.store.erasure import find_tables
 from workoutlab.store.failures import reading
@@ -39,7 +39,7 @@ def verify(repository: Repository, snapshot: str) -> VerifyResult:
     except DamagedLabError as error:
         return VerifyResult((*problems, Problem("the lab", str(error))))
     problems += _structure(root)
-    for check in (_recordings, _models):
+    for check in (_recordings, _models, _corrections):
         try:
             problems += check(root, counts)
         except DamagedLabError as error:
@@ -202,7 +202,7 @@ class _Sets:
 
     def _read(self, root: zarr.Group) -> Iterator[dict[Hashable, Any]]:
         highest = 0
-        for start, block in _blocks(root, SETS):
+        for start, block in _blocks(root, labels.FILED):
             if isinstance(block, Problem):
                 self.problems.append(block)
                 continue
@@ -254,6 +254,10 @@ def _models(root: zarr.Group, counts: _Counts) -> Iterator[Problem]:
             yield Problem(home.path, str(error))
             continue
         yield from _pieces(parent, home, names, counts)
+
+
+def _corrections(root: zarr.Group, _: _Counts) -> Iterator[Problem]:
+    yield from labels.check(root)
 
 
 def _pieces(

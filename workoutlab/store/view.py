@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from workoutlab.errors import DamagedLabError, InputError, NotInLabError
 from workoutlab.recording import Recording
-from workoutlab.schema import COACHED, TABLES
+from workoutlab.schema import COACHED, SETS, TABLES
 from workoutlab.store import export, layout, summary, tables, verification
 from workoutlab.store.address import Address
 from workoutlab.store.arrays import find_group
+from workoutlab.store.labels import read_sets
 from workoutlab.store.lookup import read_recording, read_samples
 from workoutlab.store.opening import connect
 from workoutlab.store.problems import VerifyResult
@@ -80,7 +81,8 @@ class View:
         Parameters
         ----------
         name
-            ``"recordings"`` or ``"sets"``, which :data:`workoutlab.schema.TABLES` describes;
+            ``"recordings"`` or ``"sets"``, which :data:`workoutlab.schema.TABLES` describes: of
+            sets those that count, corrections in place of what they replace;
             ``"suggestions"`` or ``"intensity_models"``, once somebody was coached, which
             :data:`workoutlab.schema.COACHED` describes.
         columns
@@ -101,6 +103,8 @@ class View:
             raise NotInLabError(f"there is no table {name!r}; there are {known}")
         with self._looking():
             if name in TABLES:
+                if name == SETS.name:
+                    return read_sets(self.root(), columns)
                 return tables.read(self.root(), TABLES[name], columns)
             home = find_group(self.root(), layout.COACH)
             if home is None:
@@ -111,8 +115,16 @@ class View:
                 )
             return tables.read(home, COACHED[name], columns)
 
-    def recording(self, row: int) -> Recording:
-        """Read a recording and its sets, as it was appended.
+    def recording(self, row: int, *, corrected: bool = True) -> Recording:
+        """Read a recording and its sets.
+
+        Parameters
+        ----------
+        row
+            Number of the recording.
+        corrected
+            Whether with the sets that count, corrections and all; else with those that it was
+            appended with.
 
         Raises
         ------
@@ -124,7 +136,7 @@ class View:
             If it cannot be read.
         """
         with self._looking():
-            return read_recording(self._repository, self.snapshot, row)
+            return read_recording(self._repository, self.snapshot, row, corrected=corrected)
 
     def read(
         self, row: int, quantity: str = "acceleration", start: int = 0, stop: int | None = None
