@@ -32,7 +32,7 @@ __all__ = [
     "REPLACED",
     "append_corrections",
     "check",
-    "count_corrections",
+    "find_corrected",
     "first_set",
     "read_corrections",
     "read_sets",
@@ -156,10 +156,15 @@ def read_corrections(root: zarr.Group) -> pd.DataFrame:
     return made.assign(replaces=replaces, counts=~made.index.isin(replaced["set"]))
 
 
-def count_corrections(root: zarr.Group) -> int:
-    """Count the corrections that were made, those that were corrected since among them."""
+def find_corrected(root: zarr.Group) -> npt.NDArray[np.int64]:
+    """Return the rows of the found sets that were confirmed or corrected; shape (row,)."""
     home = find_group(root, layout.CORRECTIONS)
-    return 0 if home is None else len(tables.read(home, CORRECTIONS, ["recording"]))
+    if home is None:
+        return np.empty(0, dtype=np.int64)
+    found: npt.NDArray[np.int64] = (
+        tables.read(home, CORRECTIONS, ["found"])["found"].dropna().to_numpy(np.int64)
+    )
+    return found
 
 
 def append_corrections(

@@ -15,7 +15,7 @@ import zarr
 
 from workoutlab.errors import DamagedLabError, SchemaError
 from workoutlab.schema import RECORDINGS, TABLES, Table
-from workoutlab.store import labels, layout, ragged, recordings, tables
+from workoutlab.store import found, labels, layout, ragged, recordings, tables
 from workoutlab.store.arrays import open_array, read_arrays
 from workoutlab.store.erasure import find_tables
 from workoutlab.store.failures import reading
@@ -39,7 +39,7 @@ def verify(repository: Repository, snapshot: str) -> VerifyResult:
     except DamagedLabError as error:
         return VerifyResult((*problems, Problem("the lab", str(error))))
     problems += _structure(root)
-    for check in (_recordings, _models, _corrections):
+    for check in (_recordings, _models, _said):
         try:
             problems += check(root, counts)
         except DamagedLabError as error:
@@ -256,8 +256,9 @@ def _models(root: zarr.Group, counts: _Counts) -> Iterator[Problem]:
         yield from _pieces(parent, home, names, counts)
 
 
-def _corrections(root: zarr.Group, _: _Counts) -> Iterator[Problem]:
+def _said(root: zarr.Group, _: _Counts) -> Iterator[Problem]:
     yield from labels.check(root)
+    yield from (Problem(*each) for each in found.check(root))
 
 
 def _pieces(

@@ -13,7 +13,8 @@ from workoutlab.schema import COACHED, SETS, TABLES
 from workoutlab.store import export, layout, summary, tables, verification
 from workoutlab.store.address import Address
 from workoutlab.store.arrays import find_group
-from workoutlab.store.labels import read_sets
+from workoutlab.store.found import read_found
+from workoutlab.store.labels import find_corrected, read_corrections, read_sets
 from workoutlab.store.lookup import read_recording, read_samples
 from workoutlab.store.opening import connect
 from workoutlab.store.problems import VerifyResult
@@ -276,6 +277,61 @@ class View:
         """
         with self._looking():
             return summary.list_models(self.root(), name)
+
+    def found(
+        self, name: str | None = None, users: Iterable[str] | None = None, *, history: bool = False
+    ) -> "pd.DataFrame":
+        """List the sets that were found in the lab's recordings, indexed by row number.
+
+        Parameters
+        ----------
+        name
+            Of the recogniser; by default those of all.
+        users
+            Whose; by default everybody's.
+        history
+            Whether with sets that a later run of the same recogniser took the place of.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns of :data:`workoutlab.schema.RECOGNISED`, and ``corrected``: whether somebody
+            has confirmed or corrected it, which :func:`workoutlab.correct` does by its row number.
+
+        Raises
+        ------
+        NotInLabError
+            If there are none of that name.
+
+        Examples
+        --------
+        >>> from workoutlab import Lab
+        >>> len(Lab("memory://nothing-found").found())
+        0
+        """
+        with self._looking():
+            root = self.root()
+            wanted = None if users is None else list(users)
+            frame = read_found(root, name, wanted, history=history)
+            return frame.assign(corrected=frame.index.isin(find_corrected(root)))
+
+    def corrections(self) -> "pd.DataFrame":
+        """List all corrections, by the number of the set that each made.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns of a set, with whose it is, the row of the ``found`` set, ``made_ns``, the
+            numbers of the sets that it ``replaces``, and whether it still ``counts``.
+
+        Examples
+        --------
+        >>> from workoutlab import Lab
+        >>> len(Lab("memory://nothing-corrected").corrections())
+        0
+        """
+        with self._looking():
+            return read_corrections(self.root())
 
     def export_zarr(self, path: str | Path) -> Path:
         """Copy the lab at its snapshot to a new folder as plain Zarr 3, chunk by chunk.
