@@ -89,6 +89,7 @@ class Composition:
                 "start": 0,
                 "stop": len(recording),
                 "simulated": recording.simulated,
+                "sets": 1,
             }
             for recording in self.recordings
         ]

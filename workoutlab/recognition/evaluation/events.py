@@ -196,8 +196,8 @@ def list_found(found: Any) -> list[Event]:
             one.start / one.rate_hz,
             one.stop / one.rate_hz,
             one.exercise,
-            one.repetitions.count,
-            one.repetitions.guess,
+            None if one.repetitions is None else one.repetitions.count,
+            None if one.repetitions is None else one.repetitions.guess,
         )
         for one in found.sets
     ]
