@@ -31,7 +31,14 @@ if TYPE_CHECKING:
         roll_back,
         train,
     )
-    from workoutlab.recognition.repetitions import Counter, Repetitions, count_repetitions
+    from workoutlab.recognition.quality import Quality, assess, trace_set
+    from workoutlab.recognition.repetitions import (
+        Counter,
+        Repetitions,
+        Tempo,
+        count_repetitions,
+        find_phases,
+    )
     from workoutlab.recording import LabelledSet, Recording
     from workoutlab.signals import (
         Calibration,
@@ -68,12 +75,15 @@ _HOMES = {
     "Models": "workoutlab.recognition",
     "Own": "workoutlab.signals",
     "Preparation": "workoutlab.signals",
+    "Quality": "workoutlab.recognition.quality",
     "Random": "workoutlab.recognition",
     "RawWindows": "workoutlab.signals",
     "Recipe": "workoutlab.recognition",
     "Recording": "workoutlab.recording",
     "Repetitions": "workoutlab.recognition.repetitions",
     "Statistics": "workoutlab.signals",
+    "Tempo": "workoutlab.recognition.repetitions",
+    "assess": "workoutlab.recognition.quality",
     "calibrate": "workoutlab.signals",
     "catalogue": "workoutlab.signals",
     "choose": "workoutlab.recognition",
@@ -82,6 +92,7 @@ _HOMES = {
     "crossover": "workoutlab.recognition",
     "evaluate": "workoutlab.recognition",
     "features": "workoutlab.signals",
+    "find_phases": "workoutlab.recognition.repetitions",
     "flags": "workoutlab.signals",
     "ingest": "workoutlab.ingestion",
     "load_features": "workoutlab.signals",
@@ -93,6 +104,7 @@ _HOMES = {
     "suggest_intensity": "workoutlab.coach",
     "summarise_flags": "workoutlab.signals",
     "to_g": "workoutlab.signals",
+    "trace_set": "workoutlab.recognition.quality",
     "train": "workoutlab.recognition",
     "windows": "workoutlab.signals",
 }
@@ -112,13 +124,16 @@ __all__ = [
     "Models",
     "Own",
     "Preparation",
+    "Quality",
     "Random",
     "RawWindows",
     "Recipe",
     "Recording",
     "Repetitions",
     "Statistics",
+    "Tempo",
     "__version__",
+    "assess",
     "calibrate",
     "catalogue",
     "choose",
@@ -127,6 +142,7 @@ __all__ = [
     "crossover",
     "evaluate",
     "features",
+    "find_phases",
     "flags",
     "ingest",
     "load_features",
@@ -138,6 +154,7 @@ __all__ = [
     "suggest_intensity",
     "summarise_flags",
     "to_g",
+    "trace_set",
     "train",
     "windows",
 ]

@@ -3,5 +3,13 @@
 from workoutlab.recognition.repetitions.baseline import count_muvr
 from workoutlab.recognition.repetitions.counting import Counter, count_repetitions
 from workoutlab.recognition.repetitions.results import Repetitions
+from workoutlab.recognition.repetitions.tempo import Tempo, find_phases
 
-__all__ = ["Counter", "Repetitions", "count_muvr", "count_repetitions"]
+__all__ = [
+    "Counter",
+    "Repetitions",
+    "Tempo",
+    "count_muvr",
+    "count_repetitions",
+    "find_phases",
+]

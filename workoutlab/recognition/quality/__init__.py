@@ -1,0 +1,8 @@
+"""How well a set was done, in figures and in sentences."""
+
+from workoutlab.recognition.quality.assessing import assess
+from workoutlab.recognition.quality.measures import MEASURES
+from workoutlab.recognition.quality.results import Measure, Quality
+from workoutlab.recognition.quality.traces import Trace, trace_set
+
+__all__ = ["MEASURES", "Measure", "Quality", "Trace", "assess", "trace_set"]

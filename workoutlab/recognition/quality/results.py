@@ -1,0 +1,96 @@
+"""The quality of a set, as figures that say what they are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from workoutlab.recognition.quality.measures import MEASURES, Definition
+from workoutlab.recognition.quality.sentences import write_sentences
+
+__all__ = ["Measure", "Quality"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure of a set.
+
+    Parameters
+    ----------
+    name
+        Key in :data:`~workoutlab.recognition.quality.measures.MEASURES`.
+    value
+        In the definition's unit; NaN where it is not defined.
+    matters
+        Whether it is more than chance gives, and large enough to be told.
+    chance
+        How likely chance alone gives as much; NaN where this is not tested.
+    reason
+        Why it is not defined; empty where it is.
+    """
+
+    name: str
+    value: float
+    matters: bool = False
+    chance: float = float("nan")
+    reason: str = ""
+
+    @property
+    def definition(self) -> Definition:
+        """Unit, meaning and source."""
+        return MEASURES[self.name]
+
+
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """How well a set was done; made by :func:`~workoutlab.assess`.
+
+    Parameters
+    ----------
+    durations_s
+        Shape (repetition,).
+    amplitudes
+        Shape (repetition,), in `amplitude_unit`.
+    amplitude_unit
+        ``"deg"`` where the movement is a tilt, else ``"g"``.
+    likeness
+        Shape (repetition,), of each to the others; 1 is the same.
+    jerk
+        Shape (repetition,), log dimensionless jerk of each.
+    measures
+        The figures by name.
+    """
+
+    durations_s: Array
+    amplitudes: Array
+    amplitude_unit: str
+    likeness: Array
+    jerk: Array
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> float:
+        """Return the value of a measure; NaN where it is not defined."""
+        return self.measures[name].value
+
+    def __len__(self) -> int:
+        """Return the number of repetitions."""
+        return len(self.durations_s)
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why measures are not defined, by name."""
+        return {name: each.reason for name, each in self.measures.items() if each.reason}
+
+    def sentences(self) -> list[str]:
+        """Say what matters in sentences; none where nothing is more than chance gives."""
+        return write_sentences(self)
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Return the values by name, None where not defined: what JSON can hold."""
+        return {
+            name: None if np.isnan(each.value) else float(each.value)
+            for name, each in self.measures.items()
+        }
