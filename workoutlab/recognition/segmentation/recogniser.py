@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from workoutlab.errors import InputError
 from workoutlab.recognition.keeping.personal import Predictor
+from workoutlab.recognition.segmentation.decoding import Decoding
 from workoutlab.schema import EVERYONE, UNKNOWN, check_number
 from workoutlab.signals import Inputs
 
@@ -62,42 +63,6 @@ class Verdict(NamedTuple):
     guess: str
     confidence: float
     scores: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How window scores become sets.
-
-    Parameters
-    ----------
-    shortest_set_s
-        Sets are no shorter than this, in s.
-    shortest_rest_s
-        Pauses between sets are no shorter than this, in s.
-    lag_s
-        How much of the signal after a sample is known when it is decided upon, in s: the same for
-        a recording and for a live stream, so that both end in the same sets.
-    longest_s
-        A set that lasts longer is cut, in s: memory is bounded by it.
-    step
-        Samples from one decision to the next.
-
-    Raises
-    ------
-    InputError
-        If a setting cannot mean anything.
-    """
-
-    shortest_set_s: float = 6.0
-    shortest_rest_s: float = 6.0
-    lag_s: float = 10.0
-    longest_s: float = 600.0
-    step: int = 25
-
-    def __post_init__(self) -> None:
-        for name in ("shortest_set_s", "shortest_rest_s", "lag_s", "longest_s"):
-            check_number(name, getattr(self, name), above=0)
-        check_number("step", self.step, whole=True, low=1)
 
 
 @dataclass(frozen=True, eq=False)

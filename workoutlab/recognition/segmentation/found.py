@@ -1,0 +1,229 @@
+"""What is found in a signal: sets, with exercise, boundaries, repetitions and quality."""
+
+import html
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from workoutlab.schema import FOUND, UNKNOWN
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Found", "FoundSet", "StepScores"]
+
+_TAIL = 0.05
+
+
+@dataclass(frozen=True)
+class FoundSet:
+    """A set that was found.
+
+    Parameters
+    ----------
+    start, stop
+        First sample, and one past the last one, on the grid: sample 0 is the recording's first.
+    rate_hz
+        Of the grid.
+    exercise
+        What it is taken for; ``"unknown"`` where that is not certain enough.
+    guess
+        The likeliest exercise, also where that is not certain.
+    confidence
+        Calibrated probability of the guess.
+    scores
+        Probability of every exercise.
+    active
+        Mean probability that it is a set at all.
+    repetitions
+        Count, edges and uncertainty; None where they were not counted.
+    tempo
+        Phases of the repetitions; None where they were not looked for.
+    quality
+        Measures of how well it was done; None where it was not assessed.
+    """
+
+    start: int
+    stop: int
+    rate_hz: float
+    exercise: str
+    guess: str
+    confidence: float
+    scores: Mapping[str, float] = field(repr=False)
+    active: float
+    repetitions: Any = field(default=None, repr=False)
+    tempo: Any = field(default=None, repr=False)
+    quality: Any = field(default=None, repr=False)
+
+    @property
+    def start_s(self) -> float:
+        """When it starts, in s from the recording's first sample."""
+        return self.start / self.rate_hz
+
+    @property
+    def stop_s(self) -> float:
+        """When it ends, in s from the recording's first sample."""
+        return self.stop / self.rate_hz
+
+    @property
+    def known(self) -> bool:
+        """Whether its exercise is certain enough to be named."""
+        return self.exercise != UNKNOWN
+
+    def row(self) -> dict[str, Any]:
+        """Return it as a row of :data:`workoutlab.schema.FOUND`."""
+        group = self.guess.rpartition("/")[0]
+        return {
+            "start": self.start,
+            "stop": self.stop,
+            "start_s": self.start_s,
+            "stop_s": self.stop_s,
+            "exercise": self.exercise,
+            "guess": self.guess,
+            "muscle_group": group,
+            "confidence": self.confidence,
+            "active": self.active,
+            **_tell_repetitions(self.repetitions),
+            **_tell_tempo(self.repetitions, self.tempo),
+            "quality": _tell_quality(self.quality),
+            "scores": json.dumps({name: round(value, 6) for name, value in self.scores.items()}),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class StepScores:
+    """What the stages say of each step, for plots.
+
+    ``start_s`` (step,); ``active`` (step,), the chance of activity; ``exercises``
+    (step, exercise), the chance of each, if it is one; ``names`` of the exercises.
+    """
+
+    start_s: npt.NDArray[np.float64]
+    active: npt.NDArray[np.float64]
+    exercises: npt.NDArray[np.float64]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The sets of a recording, in order.
+
+    Parameters
+    ----------
+    sets
+        The sets.
+    rate_hz
+        Of the grid that their samples are counted on.
+    duration_s
+        Of the recording.
+    scores
+        What the stages say of each step.
+    """
+
+    sets: tuple[FoundSet, ...]
+    rate_hz: float
+    duration_s: float
+    scores: StepScores = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.sets)
+
+    @property
+    def abstained(self) -> float:
+        """The share of sets whose exercise is called unknown; NaN without sets."""
+        if not self.sets:
+            return float("nan")
+        return sum(not each.known for each in self.sets) / len(self.sets)
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """One row a set; :data:`workoutlab.schema.FOUND` describes the columns."""
+        import pandas as pd
+
+        rows = [each.row() for each in self.sets]
+        columns = {
+            name: pd.Series([row[name] for row in rows], dtype=column.dtype)
+            for name, column in FOUND.columns.items()
+        }
+        return pd.DataFrame(columns)
+
+    def __repr__(self) -> str:
+        lines = [f"Found({len(self)} sets in {self.duration_s:.1f} s)"]
+        return "\n".join([*lines, *("  " + "  ".join(cells) for cells in self._cells())])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in _HEAD)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
+            for cells in self._cells()
+        )
+        told = f"{len(self)} sets in {self.duration_s:.1f} s"
+        return f"<p>{told}</p><table><tr>{head}</tr>{body}</table>"
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                f"{each.start_s:.1f}–{each.stop_s:.1f} s",
+                each.exercise if each.known else f"unknown ({each.guess}?)",
+                f"{100 * each.confidence:.0f} %",
+                _spell_count(each.repetitions),
+            )
+            for each in self.sets
+        ]
+
+
+_HEAD = ("time", "exercise", "confidence", "repetitions")
+
+
+def _spell_count(repetitions: Any) -> str:
+    if repetitions is None:
+        return "–"
+    if repetitions.count is None:
+        return f"about {repetitions.guess}"
+    return str(repetitions.count)
+
+
+def _tell_repetitions(repetitions: Any) -> dict[str, Any]:
+    if repetitions is None:
+        names = ("repetitions", "repetitions_guess", "repetitions_low", "repetitions_high")
+        return {**dict.fromkeys(names, -1), "repetitions_confidence": np.nan}
+    below = np.cumsum(repetitions.probabilities)
+    return {
+        "repetitions": -1 if repetitions.count is None else repetitions.count,
+        "repetitions_guess": repetitions.guess,
+        "repetitions_low": int(np.searchsorted(below, _TAIL)),
+        "repetitions_high": int(np.searchsorted(below, 1 - _TAIL)),
+        "repetitions_confidence": float(repetitions.confidence),
+    }
+
+
+def _tell_tempo(repetitions: Any, tempo: Any) -> dict[str, float]:
+    durations = [] if repetitions is None else repetitions.durations_s
+    phases = {
+        f"{name}_s": [] if tempo is None else getattr(tempo, f"{name}_s")
+        for name in ("lowering", "lifting", "pause")
+    }
+    return {name: _median(values) for name, values in {"tempo_s": durations, **phases}.items()}
+
+
+def _median(values: Any) -> float:
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known)]
+    return float(np.median(known)) if len(known) else float("nan")
+
+
+def _tell_quality(quality: Any) -> str:
+    measures = getattr(quality, "measures", None)
+    told = measures() if callable(measures) else (measures or {})
+    return json.dumps({name: _finite(value) for name, value in dict(told).items()})
+
+
+def _finite(value: Any) -> Any:
+    number = value if isinstance(value, int | float | np.number) else None
+    if number is None:
+        return str(value)
+    return float(number) if np.isfinite(number) else None
