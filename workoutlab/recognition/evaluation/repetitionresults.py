@@ -269,7 +269,8 @@ class RepetitionEvaluation:
         lines = [
             _say_errors("", told),
             f"Abstained from {told['abstained']:.0%}; of the others "
-            f"{_share(told['told_within_1'])} are within ±1, off by {_number(told['told_mean_absolute'])} (mean).",
+            f"{_share(told['told_within_1'])} are within ±1, off by "
+            f"{_number(told['told_mean_absolute'])} (mean).",
             f"The numbers that should hold the truth in 80 % hold it in {central['held']:.0%}; "
             f"they are {central['numbers']:.1f} numbers (mean).",
         ]
