@@ -13,7 +13,7 @@ from workoutlab.recognition.quality.measures import (
     change_percent,
     drift_percent,
     edge_count,
-    log_dimensionless_jerk,
+    log_dimensionless_jerks,
     symmetry_index,
 )
 from workoutlab.recognition.quality.results import Measure, Quality
@@ -100,7 +100,7 @@ def assess(
     likeness, known = likeness_matrix(drawn)
     each = np.full(len(rows), np.nan)
     if known.any():
-        each = np.array([row[pairs].mean() for row, pairs in zip(likeness, known, strict=True)])
+        each = likeness.sum(axis=1) / known.sum(axis=1)
     durations_s = np.diff(rows, axis=1)[:, 0] / rate
     quality = Quality(
         durations_s=durations_s,
@@ -151,8 +151,7 @@ def _amplitudes(course: Course) -> Array:
 def _jerks(signal: Array, rate: float, rows: Array) -> Array:
     first, last = int(max(rows[0, 0] - rate, 0)), int(rows[:, 1].max() + rate)
     smoothed = smooth(signal[first:last], rate, _JERK_HZ)
-    cuts = np.round(rows - first).astype(int)
-    return np.array([log_dimensionless_jerk(smoothed[low:high], rate) for low, high in cuts])
+    return log_dimensionless_jerks(smoothed, rate, np.round(rows - first).astype(np.int64))
 
 
 def _measure_form(quality: Quality, drawn: Trace, good: tuple[Trace, ...]) -> Iterator[Measure]:

@@ -13,7 +13,7 @@ __all__ = [
     "change_percent",
     "drift_percent",
     "edge_count",
-    "log_dimensionless_jerk",
+    "log_dimensionless_jerks",
     "symmetry_index",
 ]
 
@@ -43,6 +43,7 @@ class Definition:
 
 
 _DTW: Final = "elastic distance after Sakoe and Chiba (1978)"
+_STILL: Final = 1e-12
 _THEIL: Final = "median slope after Theil (1950) and Sen (1968)"
 
 MEASURES: Final[Mapping[str, Definition]] = {
@@ -162,24 +163,28 @@ def symmetry_index(values: Array) -> float:
     return float(100 * (odd - even) / max((odd + even) / 2, 1e-12))
 
 
-def log_dimensionless_jerk(acceleration: Array, rate_hz: float) -> float:
-    """Return the log dimensionless jerk of an acceleration, LDLJ-A; higher is smoother.
+def log_dimensionless_jerks(
+    acceleration: Array, rate_hz: float, cuts: npt.NDArray[np.int64]
+) -> Array:
+    """Return the log dimensionless jerk of each part of an acceleration, LDLJ-A.
 
     -ln(T / A ∫ |da/dt|² dt), with T the duration and A the mean square of the acceleration about
-    its mean, which stands for gravity [1]_. Neither the speed nor the size of a movement changes
-    it, nor a turn of the sensor.
+    its mean, which stands for gravity [1]_; higher is smoother. Neither the speed nor the size of a
+    movement changes it, nor a turn of the sensor.
 
     Parameters
     ----------
     acceleration
-        Shape (sample, 3), three samples or more.
+        Shape (sample, 3).
     rate_hz
         Samples a second.
+    cuts
+        Shape (part, 2), first sample of each part and one past the last.
 
     Returns
     -------
-    float
-        NaN where there are fewer samples, or nothing moves.
+    ndarray
+        Shape (part,); NaN where a part has fewer than three samples, or nothing moves.
 
     References
     ----------
@@ -192,14 +197,21 @@ def log_dimensionless_jerk(acceleration: Array, rate_hz: float) -> float:
     A sine has ∫ |da/dt|² dt = ω² A T, so that one period of it gives -ln(4 π²):
 
     >>> swing = np.sin(np.linspace(0, 2 * np.pi, 2001))[:, np.newaxis] * [1, 0, 0]
-    >>> round(log_dimensionless_jerk(swing, 1000), 3), round(float(-np.log(4 * np.pi**2)), 3)
-    (-3.676, -3.676)
+    >>> log_dimensionless_jerks(swing, 1000, np.array([[0, 2001]])).round(3).tolist()
+    [-3.676]
+    >>> round(float(-np.log(4 * np.pi**2)), 3)
+    -3.676
     """
-    if len(acceleration) < 3:
-        return float("nan")
-    steps = len(acceleration) - 1
-    power = ((acceleration - acceleration.mean(axis=0)) ** 2).sum(axis=1).mean()
-    jerk = (np.diff(acceleration, axis=0) ** 2).sum() * rate_hz
-    if power <= 0 or jerk <= 0:
-        return float("nan")
-    return float(-np.log(steps / rate_hz * jerk / power))
+    low, high = cuts.T
+    centred = acceleration - acceleration.mean(axis=0)
+    sums = np.zeros((len(centred) + 1, 5))  # of the axes, of their squares, and of steps squared
+    np.cumsum(centred, axis=0, out=sums[1:, :3])
+    np.cumsum((centred**2).sum(axis=1), out=sums[1:, 3])
+    np.cumsum((np.diff(centred, axis=0) ** 2).sum(axis=1), out=sums[2:, 4])
+    totals = sums[high] - sums[low]
+    count = np.maximum(high - low, 1)
+    power = totals[:, 3] / count - ((totals[:, :3] / count[:, np.newaxis]) ** 2).sum(axis=1)
+    jerk = (sums[high, 4] - sums[np.minimum(low + 1, high), 4]) * rate_hz
+    defined = (count >= 3) & (power > _STILL) & (jerk > 0)
+    ratio = (count - 1) / rate_hz * jerk / np.where(defined, power, 1)
+    return np.where(defined, -np.log(np.where(defined, ratio, 1)), np.nan)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from workoutlab.errors import InputError
 
-__all__ = ["Course", "check_edges", "follow", "smooth"]
+__all__ = ["Course", "check_edges", "find_upward", "follow", "smooth"]
 
 Array = npt.NDArray[np.float64]
 
@@ -48,9 +48,6 @@ class Course:
         Sample of the given signal at which `position` begins.
     rate_hz
         Samples a second.
-    upward
-        1 where the wrist rises with the position, -1 where it sinks, 0 where the signal does not
-        tell: at the bottom of a movement the wrist is pushed up, so that it feels more than 1 g.
     """
 
     position: Array
@@ -59,7 +56,6 @@ class Course:
     edges: Array
     first: int
     rate_hz: float
-    upward: int
 
     @property
     def tilts(self) -> bool:
@@ -116,8 +112,7 @@ def follow(acceleration: npt.ArrayLike, rate_hz: float, edges: npt.ArrayLike) ->
     middle = position[int(rows[0, 0]) : int(rows[:, 1].max()) + 1].mean()
     if starts.mean() > middle:
         position = -position
-    course = Course(position, unit, smoothed, rows, first, rate, 0)
-    return Course(position, unit, smoothed, rows, first, rate, _find_upward(course))
+    return Course(position, unit, smoothed, rows, first, rate)
 
 
 def check_edges(
@@ -195,8 +190,18 @@ def _place(smoothed: Array, inside: Array) -> tuple[Array, str]:
     return (smoothed - centre) @ axis, "g"
 
 
-def _find_upward(course: Course) -> int:
-    """Tell whether the wrist rises with the position, by where it is heavy."""
+def find_upward(course: Course) -> int:
+    """Tell whether the wrist rises with the position, by where it is heavy.
+
+    At the bottom of a movement the wrist is pushed up, so that it feels more than 1 g; at the top
+    it feels less.
+
+    Returns
+    -------
+    int
+        1 where the wrist rises with the position, -1 where it sinks, 0 where the signal does not
+        tell: where the norm changes little, or not with the position in most repetitions.
+    """
     heave = np.linalg.norm(course.smoothed, axis=1)
     links = []
     for number in range(len(course.edges)):

@@ -21,7 +21,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from workoutlab.recognition.repetitions.course import Course, check_edges, follow
+from workoutlab.recognition.repetitions.course import (
+    Course,
+    check_edges,
+    find_upward,
+    follow,
+)
 
 __all__ = ["Tempo", "find_phases", "measure_tempo"]
 
@@ -174,11 +179,12 @@ def measure_tempo(course: Course) -> Tempo:
     out[1:] = np.where(home[:-1] >= middle, np.maximum(out[1:], middle), out[1:])
     rest = np.append(out[1:], course.edges[-1, 1] / course.rate_hz) - home
     turn = back - there
+    upward = find_upward(course)
     reasons = {}
     if not course.tilts:
         reasons["pauses"] = "the movement is no tilt: the signal shows forces and not places"
         turn, rest = np.full_like(turn, np.nan), np.full_like(rest, np.nan)
-    if not course.upward:
+    if not upward:
         reasons["lifting"] = "the wrist is not pushed up strongly or steadily enough to be felt"
     return Tempo(
         durations_s=np.diff(course.edges, axis=1)[:, 0] / course.rate_hz,
@@ -186,7 +192,7 @@ def measure_tempo(course: Course) -> Tempo:
         second_s=home - back,
         turn_s=turn,
         rest_s=rest,
-        lifting={1: "first", -1: "second", 0: ""}[course.upward],
+        lifting={1: "first", -1: "second", 0: ""}[upward],
         reasons=reasons,
     )
 
