@@ -1,6 +1,7 @@
 """Found sets lie in the lab, and only what is missing is gone through again."""
 
 from pathlib import Path
+from uuid import uuid4
 
 import dask
 import pandas as pd
@@ -10,13 +11,13 @@ from tests.found_sets import Fake
 from tests.lab_recordings import make
 from workoutlab.errors import InputError, NotInLabError
 from workoutlab.lab import Lab
-from workoutlab.recognition.segmentation.recognising import find_samples, recognise
+from workoutlab.recognition.segmentation.recognising import recognise
 from workoutlab.schema import RECOGNISED
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    lab = Lab(tmp_path / "lab")
+def lab() -> Lab:
+    lab = Lab(f"memory://{uuid4().hex}")
     lab.append([make(0), make(1, user="bob"), make(2, irregular=True)])
     return lab
 
@@ -110,11 +111,3 @@ def test_export_zarr__has_found_sets(lab: Lab, tmp_path: Path) -> None:
 def test_recognise__refuses(lab, recogniser, options, error, message) -> None:
     with pytest.raises(error, match=message):
         recognise(lab, recogniser, **options)
-
-
-def test_find_samples__of_irregular_times_are_the_first_at_or_after() -> None:
-    recording = make(3, irregular=True)
-    seconds = recording.seconds
-    start, stop = find_samples(recording, [seconds[20]], [seconds[60] + 1e-6])
-    assert seconds[: start[0]].max() < seconds[20] <= seconds[start[0]]
-    assert (start[0], stop[0]) == (20, 61)

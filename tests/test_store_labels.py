@@ -1,7 +1,7 @@
 """Corrections change which sets count, and leave what came with files as it was."""
 
-from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -38,8 +38,8 @@ def corrected(recording: int, start: int, stop: int, **others: Any) -> dict[str,
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    lab = Lab(tmp_path / "lab")
+def lab() -> Lab:
+    lab = Lab(f"memory://{uuid4().hex}")
     lab.append([make(0, sets=TWO), make(1, user="bob", sets=TWO), make(2)])
     rows = [corrected(2, 10, 30), corrected(0, 48, 92, repetitions=7)]
     lab.transact(lambda root: append_corrections(root, rows, [(), (1,)]), "correct")

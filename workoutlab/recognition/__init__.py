@@ -2,6 +2,8 @@
 
 from workoutlab.learning import MLP, ConvNet
 from workoutlab.recognition.augmentation import Augmentation
+from workoutlab.recognition.corrections.correcting import CorrectResult, correct
+from workoutlab.recognition.corrections.correction import Correction
 from workoutlab.recognition.estimators.estimator import Estimator
 from workoutlab.recognition.evaluation.evaluating import evaluate
 from workoutlab.recognition.evaluation.results import Evaluation
@@ -14,6 +16,7 @@ from workoutlab.recognition.kinds.crossing import crossover
 from workoutlab.recognition.kinds.curves import Crossover
 from workoutlab.recognition.people import EVERYONE
 from workoutlab.recognition.recipe import Recipe
+from workoutlab.recognition.segmentation.recognising import RecogniseResult, recognise
 from workoutlab.recognition.training import TrainResult, train
 from workoutlab.recognition.tuning.choices import Choices
 from workoutlab.recognition.tuning.search import Between, Grid, Halving, Random
@@ -27,6 +30,8 @@ __all__ = [
     "ChoiceResult",
     "Choices",
     "ConvNet",
+    "CorrectResult",
+    "Correction",
     "Crossover",
     "Estimator",
     "Evaluation",
@@ -37,13 +42,16 @@ __all__ = [
     "Protocol",
     "Random",
     "Recipe",
+    "RecogniseResult",
     "TrainResult",
     "check_split",
     "choose",
+    "correct",
     "crossover",
     "evaluate",
     "load_safetensors",
     "promote",
+    "recognise",
     "roll_back",
     "split",
     "train",

@@ -11,13 +11,13 @@ from importlib import import_module
 from typing import Any, Final, TypedDict, Unpack
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import zarr
 
 from workoutlab.cluster import check_reachable, count_threads, progress, run_tasks
 from workoutlab.errors import InputError
 from workoutlab.lab import Lab
+from workoutlab.recognition.clock import Clock
 from workoutlab.recording import Recording
 from workoutlab.schema import EVERYONE, RECORDINGS, UNKNOWN, check_id
 from workoutlab.signals.choice import Names, choose_recordings
@@ -25,7 +25,7 @@ from workoutlab.signals.code import DECISIVE, digest_modules
 from workoutlab.store import tables
 from workoutlab.store.found import append_found, read_known
 
-__all__ = ["RecogniseResult", "find_samples", "recognise"]
+__all__ = ["RecogniseResult", "recognise"]
 
 _DECISIVE: Final = (
     *DECISIVE,
@@ -335,43 +335,11 @@ def _digest(recogniser: Any, facts: Mapping[Any, Any]) -> str:
 def list_found(recogniser: Any, recording: Recording) -> list[dict[str, Any]]:
     """Find sets, as rows of :data:`workoutlab.schema.FOUND` in the recording's own samples."""
     found = recogniser.find(recording).table
-    start, stop = find_samples(recording, found["start_s"], found["stop_s"])
-    found = found.assign(start=start, stop=stop)
+    clock = Clock.of(recording)
+    bounds = {name: clock.samples_at(found[f"{name}_s"]) for name in ("start", "stop")}
+    found = found.assign(**bounds)
     kept = found[found["stop"] > found["start"]]
     return [{str(name): value for name, value in row.items()} for row in kept.to_dict("records")]
-
-
-def find_samples(
-    recording: Recording, start_s: npt.ArrayLike, stop_s: npt.ArrayLike
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the first sample at or after each start, and one past the last before each stop.
-
-    Parameters
-    ----------
-    recording
-        The recording; where its times step back, a sample counts from the latest before it on.
-    start_s, stop_s
-        Shape (set,), in s from the recording's first sample.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Starts and stops, int64 of shape (set,), within the recording.
-
-    Examples
-    --------
-    >>> still = np.tile(np.float32([0, 0, 1]), (100, 1))
-    >>> recording = Recording(user="ann", session="1", acceleration=still, rate_hz=50)
-    >>> [each.tolist() for each in find_samples(recording, [0.5], [1.5])]
-    [[25], [75]]
-    """
-    edges = [np.asarray(each, dtype=np.float64) for each in (start_s, stop_s)]
-    if recording.rate_hz is not None:
-        found = [np.rint(each * recording.rate_hz).astype(np.int64) for each in edges]
-    else:
-        latest = np.maximum.accumulate(recording.seconds)
-        found = [np.searchsorted(latest, each - 1e-9).astype(np.int64) for each in edges]
-    return np.clip(found[0], 0, len(recording)), np.clip(found[1], 0, len(recording))
 
 
 def _store(root: zarr.Group, batch: _Batch, runs: Sequence[_Run]) -> list[int]:
