@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import InputError
-from workoutlab.kernels.elastic import elastic_distances
 from workoutlab.recognition.repetitions.course import Course, check_edges, follow
 
 __all__ = ["Trace", "compare", "draw_trace", "likeness_matrix", "trace_set"]
@@ -103,11 +102,17 @@ def likeness_matrix(given: Trace) -> tuple[Array, npt.NDArray[np.bool_]]:
     pairs = _pair_up(count)
     if not len(pairs) or given.power <= 0:
         return likeness, known
-    distances = elastic_distances(given.curves, given.curves, pairs, _BAND)
+    distances = _distances(given.curves, given.curves, pairs)
     one, other = pairs.T
     likeness[one, other] = likeness[other, one] = 1 - distances / (2 * given.power)
     known[one, other] = known[other, one] = True
     return likeness, known
+
+
+def _distances(curves: Array, others: Array, pairs: npt.NDArray[np.int64]) -> Array:
+    from workoutlab.kernels.elastic import elastic_distances  # Numba loads when it is needed
+
+    return elastic_distances(curves, others, pairs, _BAND)
 
 
 def _pair_up(count: int) -> npt.NDArray[np.int64]:
@@ -144,7 +149,7 @@ def compare(given: Trace, good: Trace) -> float:
     held = np.unique(np.linspace(0, len(good.curves) - 1, _HELD).round().astype(np.int64))
     ours = np.unique(np.linspace(0, len(fitted) - 1, 2 * _HELD).round().astype(np.int64))
     pairs = np.column_stack([np.repeat(ours, len(held)), np.tile(held, len(ours))])
-    distances = elastic_distances(fitted, good.curves, pairs, _BAND)
+    distances = _distances(fitted, good.curves, pairs)
     return float(1 - np.median(distances) / (2 * power))
 
 

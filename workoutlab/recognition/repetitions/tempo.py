@@ -79,6 +79,11 @@ class Tempo:
         return self._choose(self.lifting == "second")
 
     @property
+    def pause_s(self) -> Array:
+        """Both pauses of each repetition together; NaN where these are not told."""
+        return self.turn_s + self.rest_s
+
+    @property
     def tempo_s(self) -> float:
         """Median duration of a repetition; NaN without any."""
         return _middle(self.durations_s)
@@ -102,15 +107,12 @@ class Tempo:
         return "-".join("x" if np.isnan(part) else f"{part:.0f}" for part in parts)
 
     def as_dict(self) -> dict[str, float]:
-        """Return the medians over repetitions, in s, as a row of found sets has them.
-
-        ``pause_s`` is the sum of both pauses.
-        """
+        """Return the medians over repetitions, in s, as a row of found sets has them."""
         return {
             "tempo_s": self.tempo_s,
             "lowering_s": _middle(self.lowering_s),
             "lifting_s": _middle(self.lifting_s),
-            "pause_s": _middle(self.turn_s + self.rest_s),
+            "pause_s": _middle(self.pause_s),
         }
 
     def _choose(self, first: bool) -> Array:
