@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workoutlab.cli.console import JsonOption, LabOption, SchedulerOption, WorkersOption, running
+from workoutlab.cli.judging import (
+    BaselineOption,
+    ComposedOption,
+    GroupsOption,
+    TaskChoice,
+    TaskOption,
+    check_task,
+    judge_repetitions,
+    judge_sets,
+)
 from workoutlab.cli.recipes import (
     DROPOUT_KEEP,
     BatchOption,
@@ -162,11 +172,19 @@ def train(  # noqa: PLR0913  one parameter an option
 
 
 def evaluate(  # noqa: PLR0913  one parameter an option
+    context: typer.Context,
     lab: LabOption,
+    task: TaskOption = TaskChoice.exercise,
     protocol: Annotated[
-        str, typer.Option(help="What is left out: set, session or person.")
-    ] = "set",
+        str | None,
+        typer.Option(
+            help="What is left out: set, session or person. By set; with --task segment by session."
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Number of splits by set.")] = 5,
+    groups: GroupsOption = None,
+    composed: ComposedOption = False,
+    baseline: BaselineOption = False,
     per: PerOption = PerChoice.all,
     model: Annotated[
         ModelChoice, typer.Option(help="A network, or scikit-learn's extra trees to compare.")
@@ -200,9 +218,21 @@ def evaluate(  # noqa: PLR0913  one parameter an option
 ) -> None:
     """Measure how well exercises are recognised, on sets that the network never saw.
 
-    Whole sets, sessions or people are left out before windowing.
+    Whole sets, sessions or people are left out before windowing. --task segment measures how well
+    sets are found, named and counted in continuous sessions, --task repetitions how well the
+    repetitions of labelled sets are counted.
     """
     with running(json, scheduler=scheduler, workers=workers) as output:
+        check_task(context, task)
+        if task is not TaskChoice.exercise:
+            check_report(report)
+            filters: dict[str, Any] = {"user": user, "device": device, "baseline": baseline}
+            if task is TaskChoice.repetitions:
+                judge_repetitions(lab, output, report, **filters)
+            else:
+                filters |= {"seeds": seeds, "groups": groups, "composed": composed}
+                judge_sets(lab, output, report, protocol=protocol or "session", **filters)
+            return
         from workoutlab import evaluate as evaluate_recipe
         from workoutlab.recognition.tuning.validation import Validation
 
@@ -230,7 +260,7 @@ def evaluate(  # noqa: PLR0913  one parameter an option
         result = evaluate_recipe(
             windows,
             recipe if model is ModelChoice.network else _forest(recipe),
-            protocol=protocol,
+            protocol=protocol or "set",
             per=per.value,
             seeds=seeds,
             progress=not json,
