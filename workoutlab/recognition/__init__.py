@@ -5,8 +5,13 @@ from workoutlab.recognition.augmentation import Augmentation
 from workoutlab.recognition.corrections.correcting import CorrectResult, correct
 from workoutlab.recognition.corrections.correction import Correction
 from workoutlab.recognition.estimators.estimator import Estimator
+from workoutlab.recognition.evaluation.composing import Stitching, compose, list_pauses
+from workoutlab.recognition.evaluation.composition import Composition
 from workoutlab.recognition.evaluation.evaluating import evaluate
+from workoutlab.recognition.evaluation.events import match_events
+from workoutlab.recognition.evaluation.repetitions import evaluate_repetitions
 from workoutlab.recognition.evaluation.results import Evaluation
+from workoutlab.recognition.evaluation.sets import evaluate_sets
 from workoutlab.recognition.evaluation.splits import Protocol, check_split, split
 from workoutlab.recognition.keeping.exports import load_safetensors
 from workoutlab.recognition.keeping.models import Models, PersonalNetwork
@@ -29,6 +34,7 @@ __all__ = [
     "ChangeResult",
     "ChoiceResult",
     "Choices",
+    "Composition",
     "ConvNet",
     "CorrectResult",
     "Correction",
@@ -43,13 +49,19 @@ __all__ = [
     "Random",
     "Recipe",
     "RecogniseResult",
+    "Stitching",
     "TrainResult",
     "check_split",
     "choose",
+    "compose",
     "correct",
     "crossover",
     "evaluate",
+    "evaluate_repetitions",
+    "evaluate_sets",
+    "list_pauses",
     "load_safetensors",
+    "match_events",
     "promote",
     "recognise",
     "roll_back",
