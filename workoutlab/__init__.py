@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from workoutlab.coach import suggest_intensity
     from workoutlab.ingestion import ingest
     from workoutlab.lab import Lab
+    from workoutlab.live import LiveSession
     from workoutlab.recognition import (
         MLP,
         Augmentation,
@@ -77,6 +78,7 @@ _HOMES = {
     "Halving": "workoutlab.recognition",
     "Lab": "workoutlab.lab",
     "LabelledSet": "workoutlab.recording",
+    "LiveSession": "workoutlab.live",
     "MLP": "workoutlab.recognition",
     "Models": "workoutlab.recognition",
     "Own": "workoutlab.signals",
@@ -132,6 +134,7 @@ __all__ = [
     "Halving",
     "Lab",
     "LabelledSet",
+    "LiveSession",
     "Models",
     "Own",
     "Preparation",
