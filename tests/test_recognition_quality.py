@@ -1,4 +1,5 @@
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -236,3 +237,35 @@ def test_symmetry_index__has_a_sign_and_a_bound():
     assert symmetry_index(np.array([1.0, 3, 1, 3, 1])) == -100
     assert symmetry_index(np.array([1.0, 0, 1, 0])) == 200
     assert symmetry_index(np.array([2.0, 2])) == 0
+
+
+def test_quality__is_a_picture_with_its_sentences():
+    lengths = steady()
+    lengths[-3:] = (lengths[-3:] * 1.35).round()
+    quality = assess(*_set(lengths))
+    page = quality._repr_html_()
+    tree = ElementTree.fromstring(page)  # it is well-formed
+    (svg,) = tree.findall("svg")
+    bars = [bar for bar in svg.findall("rect") if bar.get("fill-opacity")]
+    assert len(bars) == 2 * 10
+    numbers = [text.text for text in svg.findall("text")]
+    assert [str(number) for number in range(1, 11)] == numbers[:10]
+    assert "% slower than the first 3." in page
+    assert len(tree.findall("table/tbody/tr")) == len(MEASURES)
+    assert "http" not in page
+    assert "script" not in page
+
+
+def test_quality__of_nothing_is_a_page_without_picture():
+    page = assess(np.ones((50, 3)), RATE, [])._repr_html_()
+    assert "<svg" not in page
+    assert "there is no repetition" in page
+
+
+def test_quality__can_not_be_changed():
+    quality = assess(*_set(steady()))
+    with pytest.raises(ValueError, match="read-only"):
+        quality.amplitudes[0] = 1
+    with pytest.raises(AttributeError):
+        quality.amplitude_unit = "g"
+    assert len(quality.line) < 700

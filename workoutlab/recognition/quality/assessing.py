@@ -1,6 +1,7 @@
 """Assess a set: repetitions against each other, against good sets, and through the set."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -37,6 +38,7 @@ _LEAST_SMALLER: Final = 15.0
 _LEAST_JERKIER: Final = 0.5
 _LEAST_INDEX: Final = 15.0
 _MOST_INDEX: Final = 120.0
+_LINE_POINTS: Final = 300
 _JERK_HZ: Final = 10.0
 """Trembling of a tired limb is faster than movements on purpose, and slower than this."""
 _T_QUANTILES: Final = (np.nan, np.nan, 31.8, 6.96, 4.54, 3.75, 3.36, 3.14, 3.0, 2.9, 2.82)
@@ -101,13 +103,13 @@ def assess(
     each = np.full(len(rows), np.nan)
     if known.any():
         each = likeness.sum(axis=1) / known.sum(axis=1)
-    durations_s = np.diff(rows, axis=1)[:, 0] / rate
     quality = Quality(
-        durations_s=durations_s,
+        edges_s=rows / rate,
         amplitudes=_amplitudes(course),
         amplitude_unit=course.unit,
         likeness=each,
         jerk=_jerks(signal, rate, rows),
+        line=_draw_line(course),
     )
     found = [
         *_measure_form(quality, drawn, tuple(good or ())),
@@ -115,27 +117,16 @@ def assess(
         *_measure_sides(quality, likeness, known),
     ]
     by_name = {measure.name: measure for measure in found}
-    for array in (quality.durations_s, quality.amplitudes, quality.likeness, quality.jerk):
-        array.flags.writeable = False
-    ordered = {name: by_name[name] for name in MEASURES}
-    return _with(quality, ordered)
-
-
-def _with(quality: Quality, measures: dict[str, Measure]) -> Quality:
-    return Quality(
-        quality.durations_s,
-        quality.amplitudes,
-        quality.amplitude_unit,
-        quality.likeness,
-        quality.jerk,
-        measures,
-    )
+    for each in (quality.edges_s, quality.amplitudes, quality.likeness, quality.jerk, quality.line):
+        each.flags.writeable = False
+    return replace(quality, measures={name: by_name[name] for name in MEASURES})
 
 
 def _assess_nothing() -> Quality:
     nothing = np.empty(0)
     measures = {name: _undefined(name, "there is no repetition") for name in MEASURES}
-    return Quality(nothing, nothing, "g", nothing, nothing, measures)
+    edges_s, line = np.empty((0, 2)), np.empty((0, 2))
+    return Quality(edges_s, nothing, "g", nothing, nothing, line, measures)
 
 
 def _undefined(name: str, reason: str) -> Measure:
@@ -146,6 +137,12 @@ def _amplitudes(course: Course) -> Array:
     """Return how far each repetition goes on the main way."""
     cuts = [course.position[course.cut(number)] for number in range(len(course.edges))]
     return np.array([np.ptp(cut) for cut in cuts])
+
+
+def _draw_line(course: Course) -> Array:
+    step = max(len(course.position) // _LINE_POINTS, 1)
+    samples = np.arange(0, len(course.position), step)
+    return np.column_stack([(samples + course.first) / course.rate_hz, course.position[samples]])
 
 
 def _jerks(signal: Array, rate: float, rows: Array) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workoutlab.recognition.quality.measures import MEASURES, Definition
+from workoutlab.recognition.quality.picture import render_quality
 from workoutlab.recognition.quality.sentences import write_sentences
 
 __all__ = ["Measure", "Quality"]
@@ -50,8 +51,8 @@ class Quality:
 
     Parameters
     ----------
-    durations_s
-        Shape (repetition,).
+    edges_s
+        Shape (repetition, 2), start and stop of each from the beginning of the given signal.
     amplitudes
         Shape (repetition,), in `amplitude_unit`.
     amplitude_unit
@@ -60,15 +61,19 @@ class Quality:
         Shape (repetition,), of each to the others; 1 is the same.
     jerk
         Shape (repetition,), log dimensionless jerk of each.
+    line
+        Shape (point, 2): time in s, and position on the main way in `amplitude_unit`; for pictures,
+        some hundred points.
     measures
         The figures by name.
     """
 
-    durations_s: Array
+    edges_s: Array
     amplitudes: Array
     amplitude_unit: str
     likeness: Array
     jerk: Array
+    line: Array
     measures: Mapping[str, Measure] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> float:
@@ -77,7 +82,12 @@ class Quality:
 
     def __len__(self) -> int:
         """Return the number of repetitions."""
-        return len(self.durations_s)
+        return len(self.edges_s)
+
+    @property
+    def durations_s(self) -> Array:
+        """How long each repetition took, in s; shape (repetition,)."""
+        return self.edges_s[:, 1] - self.edges_s[:, 0]
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -94,3 +104,6 @@ class Quality:
             name: None if np.isnan(each.value) else float(each.value)
             for name, each in self.measures.items()
         }
+
+    def _repr_html_(self) -> str:
+        return render_quality(self)
