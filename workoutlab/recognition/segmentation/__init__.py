@@ -1,1 +1,8 @@
 """From samples to sets: which stretches are sets, of which exercise, and how sure that is."""
+
+from workoutlab.recognition.segmentation.decoding import Decoding
+from workoutlab.recognition.segmentation.fitting import fit_recogniser
+from workoutlab.recognition.segmentation.recogniser import Recogniser
+from workoutlab.recognition.segmentation.settings import SetRecipe
+
+__all__ = ["Decoding", "Recogniser", "SetRecipe", "fit_recogniser"]

@@ -15,7 +15,9 @@ import numpy.typing as npt
 
 from workoutlab.errors import InputError
 from workoutlab.recognition.keeping.personal import Predictor
+from workoutlab.recognition.segmentation.calibration import Calibration, tempered
 from workoutlab.recognition.segmentation.decoding import Decoding
+from workoutlab.recognition.segmentation.settings import check_streamed
 from workoutlab.schema import EVERYONE, UNKNOWN, check_number
 from workoutlab.signals import Inputs
 
@@ -27,10 +29,6 @@ Integers = npt.NDArray[np.int64]
 
 ACTIVITY: Final = ("active", "rest")
 """Classes of the first stage, in this order."""
-
-_STREAMED: Final = ("x", "y", "z", "magnitude")
-_LEAST: Final = 1e-12
-"""A chance that a network gives as zero is taken for this one: its logarithm is finite."""
 
 
 class Novelty(Protocol):
@@ -118,12 +116,7 @@ class Stage:
         for name in ("length", "step"):
             check_number(name, getattr(self, name), whole=True, low=1)
         check_number("temperature", self.temperature, above=0)
-        wrong = [channel for channel in self.inputs.channels if channel not in _STREAMED]
-        if wrong:
-            raise InputError(
-                f"inputs: the channel {wrong[0]!r} is made by filters over whole recordings, which "
-                f"a live stream has not; take {', '.join(_STREAMED)}"
-            )
+        check_streamed(self.inputs.channels)
 
     def describe(self, samples: Floats, starts: Integers, rate_hz: float) -> Floats:
         """Return what windows become.
@@ -149,7 +142,7 @@ class Stage:
 
     def predict(self, inputs: Floats) -> WindowScores:
         """Return calibrated chances, and strangeness, of inputs of shape (window, input)."""
-        chances = calibrated(self.predictor.predict(inputs), self.temperature)
+        chances = tempered(self.predictor.predict(inputs), self.temperature)
         if self.novelty is None:
             return WindowScores(chances, np.zeros(len(chances)))
         return WindowScores(chances, self.novelty.measure(inputs))
@@ -157,39 +150,6 @@ class Stage:
     def score(self, samples: Floats, starts: Integers, rate_hz: float) -> WindowScores:
         """Return what :meth:`predict` says of windows that :meth:`describe` describes."""
         return self.predict(self.describe(samples, starts, rate_hz))
-
-
-def calibrated(chances: npt.ArrayLike, temperature: float) -> Doubles:
-    """Divide the logarithms of chances by a temperature.
-
-    Parameters
-    ----------
-    chances
-        Shape (window, class); rows sum to 1.
-    temperature
-        Above 1 chances become more alike, below 1 less.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64 of shape (window, class); rows sum to 1.
-
-    Notes
-    -----
-    Guo, C., Pleiss, G., Sun, Y., Weinberger, K. Q. (2017): On calibration of modern neural
-    networks, ICML. There logits are divided; logarithms of chances are logits less a constant,
-    which cancels.
-
-    Examples
-    --------
-    >>> calibrated([[0.8, 0.2]], 2).round(3).tolist()
-    [[0.667, 0.333]]
-    """
-    logits = np.log(np.maximum(np.asarray(chances, np.float64), _LEAST)) / temperature
-    logits -= logits.max(axis=1, keepdims=True)
-    raised: Doubles = np.exp(logits)
-    raised /= raised.sum(axis=1, keepdims=True)
-    return raised
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,6 +170,9 @@ class Recogniser:
         Settings of the counting of repetitions; None: the usual ones.
     templates
         A repetition of each exercise, where known.
+    temperature
+        What the logarithms of a set's mean chances are divided by, so that its confidence is
+        calibrated: windows of a set err together, and not independently.
     threshold
         A set whose confidence is lower is called ``"unknown"``.
     strangest
@@ -217,6 +180,8 @@ class Recogniser:
     name, user, snapshot, digest
         As which it is kept in a lab, for whom, the lab's snapshot, and the SHA-256 of all that
         decides what it finds.
+    calibration
+        How its temperatures and threshold were chosen, and what it says of held-out sets.
     """
 
     activity: Stage
@@ -225,12 +190,14 @@ class Recogniser:
     decoding: Decoding = field(default_factory=Decoding)
     counter: Any = None
     templates: Mapping[str, Any] = field(default_factory=dict)
+    temperature: float = 1.0
     threshold: float = 0.0
     strangest: float = np.inf
     name: str = ""
     user: str = EVERYONE
     snapshot: str = ""
     digest: str = ""
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if tuple(self.activity.classes) != ACTIVITY:
@@ -248,10 +215,10 @@ class Recogniser:
         Returns
         -------
         Verdict
-            The exercise with the highest mean chance; ``"unknown"`` where that is below the
-            threshold, or the windows are on average stranger than `strangest`.
+            The exercise with the highest mean chance; ``"unknown"`` where its confidence is below
+            the threshold, or the windows are on average stranger than `strangest`.
         """
-        means = scores.chances.mean(axis=0)
+        means = tempered(scores.chances.mean(axis=0)[None], self.temperature)[0]
         best = int(means.argmax())
         guess, confidence = self.exercises.classes[best], float(means[best])
         strange = float(scores.strangeness.mean()) > self.strangest

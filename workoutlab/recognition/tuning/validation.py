@@ -36,6 +36,8 @@ __all__ = [
 Integers = npt.NDArray[np.int64]
 Chances = npt.NDArray[np.floating]
 
+_NO_TIME: Final = -(2**63)
+"""What a lab holds where a time is not known; see :data:`workoutlab.schema.RECORDINGS`."""
 CRITERIA: Final = ("error", "loss", "muvr")
 _LEAST_CHANCE: Final = 1e-12  # keeps the logarithm finite
 _DIGITS: Final = 12  # costs that differ behind these differ by the order of a sum
@@ -304,12 +306,21 @@ def read_clock(windows: Windows) -> pd.DataFrame:
     """
     segments = windows.segments
     rows, place = np.unique(segments["recording"].to_numpy(np.int64), return_inverse=True)
-    home = tables.open_table(windows.home.root(), RECORDINGS.name)
-    (entries,) = tables.take(home, ["start_ns"], rows)
-    began = np.asarray(entries, np.int64)[place]
-    unknown = began == RECORDINGS.columns["start_ns"].unknown
+    began = _read_starts(windows, rows)[place]
+    unknown = began == _NO_TIME
     edges = {}
     for edge in ("start", "stop"):
         since = (segments[edge] / segments["rate_hz"] * 1e9).to_numpy().astype(np.int64)
         edges[f"{edge}_ns"] = pd.arrays.IntegerArray(began + np.where(unknown, 0, since), unknown)
     return pd.DataFrame(edges)
+
+
+def _read_starts(windows: Windows, rows: Integers) -> Integers:
+    """Return Unix time of the first samples of recordings, as a lab holds it."""
+    if windows.origin is None:
+        known = windows.lab.table("recordings", ["start_ns"])["start_ns"]
+        starts = known.loc[rows.tolist()].to_numpy(np.int64, na_value=_NO_TIME)
+        return np.asarray(starts, np.int64)
+    home = tables.open_table(windows.home.root(), RECORDINGS.name)
+    (entries,) = tables.take(home, ["start_ns"], rows)
+    return np.asarray(entries, np.int64)

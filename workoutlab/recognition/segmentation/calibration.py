@@ -1,0 +1,376 @@
+"""How far confidences can be believed: temperature, reliability, and when to say unknown."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from workoutlab.errors import InputError
+
+__all__ = [
+    "Calibration",
+    "Held",
+    "Reliability",
+    "calibrate",
+    "choose_threshold",
+    "fit_temperature",
+    "measure_reliability",
+    "tempered",
+]
+
+Doubles = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+_LEAST: Final = 1e-12
+"""A chance that a network gives as zero is taken for this one: its logarithm is finite."""
+_RANGE: Final = (-3.0, 3.0)
+"""Where the natural logarithm of a temperature is looked for."""
+_BINS: Final = 10
+
+
+def tempered(chances: npt.ArrayLike, temperature: float) -> Doubles:
+    """Divide the logarithms of chances by a temperature.
+
+    Parameters
+    ----------
+    chances
+        Shape (row, class); rows sum to 1.
+    temperature
+        Above 1 chances become more alike, below 1 less.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 of shape (row, class); rows sum to 1.
+
+    Notes
+    -----
+    Guo, C., Pleiss, G., Sun, Y., Weinberger, K. Q. (2017): On calibration of modern neural
+    networks, ICML. There logits are divided; logarithms of chances are logits less a constant,
+    which cancels.
+
+    Examples
+    --------
+    >>> tempered([[0.8, 0.2]], 2).round(3).tolist()
+    [[0.667, 0.333]]
+    """
+    logits = np.log(np.maximum(np.asarray(chances, np.float64), _LEAST)) / temperature
+    logits -= logits.max(axis=1, keepdims=True)
+    raised: Doubles = np.exp(logits)
+    raised /= raised.sum(axis=1, keepdims=True)
+    return raised
+
+
+def fit_temperature(
+    chances: npt.ArrayLike, truth: Integers, weights: npt.ArrayLike | None = None
+) -> float:
+    """Return the temperature under which held-out chances say best what was done.
+
+    Parameters
+    ----------
+    chances
+        Shape (row, class), of rows that were not trained on.
+    truth
+        Shape (row,): the class of each.
+    weights
+        Shape (row,): how much each counts; all alike by default.
+
+    Returns
+    -------
+    float
+        Least mean of -log(chance of the right class), from exp(-3) to exp(3); 1 without rows.
+
+    Examples
+    --------
+    Of predictions that are 99 % sure and 75 % right:
+
+    >>> chances = np.array([[0.99, 0.01]] * 4)
+    >>> found = fit_temperature(chances, np.array([0, 0, 0, 1]))
+    >>> round(found, 2), tempered(chances, found)[0].round(2).tolist()
+    (4.18, [0.75, 0.25])
+    """
+    if not len(truth):
+        return 1.0
+    from scipy.optimize import minimize_scalar
+
+    values = np.asarray(chances, np.float64)
+    rows = np.arange(len(truth))
+
+    def loss(logarithm: float) -> float:
+        right = tempered(values, float(np.exp(logarithm)))[rows, truth]
+        costs = -np.log(np.maximum(right, _LEAST))
+        return float(np.average(costs, weights=None if weights is None else np.asarray(weights)))
+
+    found = minimize_scalar(loss, bounds=_RANGE, method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(found.x))
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How often predictions of each confidence are right.
+
+    Parameters
+    ----------
+    count
+        Predictions in each of equally wide bins of confidence from 0 to 1.
+    confidence, accuracy
+        Mean confidence, and share that is right, in each; 0 where there are none.
+    """
+
+    count: tuple[int, ...]
+    confidence: tuple[float, ...]
+    accuracy: tuple[float, ...]
+
+    @property
+    def total(self) -> int:
+        """Number of predictions."""
+        return sum(self.count)
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: the mean of |confidence - accuracy| over predictions.
+
+        Notes
+        -----
+        Naeini, M. P., Cooper, G. F., Hauskrecht, M. (2015): Obtaining well calibrated
+        probabilities using Bayesian binning, AAAI.
+        """
+        if not self.total:
+            return float("nan")
+        gaps = np.abs(np.subtract(self.confidence, self.accuracy))
+        return float(np.dot(self.count, gaps) / self.total)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON takes it."""
+        return {name: list(values) for name, values in asdict(self).items()}
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> "Reliability":
+        """Take up what :meth:`as_dict` returned."""
+        return cls(*(tuple(told[name]) for name in ("count", "confidence", "accuracy")))
+
+
+def measure_reliability(
+    confidence: npt.ArrayLike, right: npt.ArrayLike, bins: int = _BINS
+) -> Reliability:
+    """Compare confidences with how often they are right.
+
+    Parameters
+    ----------
+    confidence
+        Shape (prediction,), 0 to 1.
+    right
+        Shape (prediction,): whether each was right.
+    bins
+        Number of bins.
+
+    Examples
+    --------
+    >>> found = measure_reliability([0.95, 0.95, 0.55, 0.55], [True, True, True, False])
+    >>> round(found.error, 3), found.count[5], found.accuracy[5]
+    (0.05, 2, 0.5)
+    """
+    sure, hit = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
+    if sure.shape != hit.shape or sure.ndim != 1:
+        raise InputError(f"right: expected shape {sure.shape}, one a confidence, got {hit.shape}")
+    place = np.clip((sure * bins).astype(np.int64), 0, bins - 1)
+    count = np.bincount(place, minlength=bins)
+    means = [np.bincount(place, each, bins) / np.maximum(count, 1) for each in (sure, hit)]
+    return Reliability(tuple(count.tolist()), *(tuple(mean.tolist()) for mean in means))
+
+
+def choose_threshold(confidence: npt.ArrayLike, right: npt.ArrayLike, lost: float) -> float:
+    """Return the confidence below which a set is called unknown.
+
+    Parameters
+    ----------
+    confidence
+        Shape (set,): of sets that were not trained on, of exercises that were.
+    right
+        Shape (set,): whether each was named rightly.
+    lost
+        Share of those named rightly that may be called unknown.
+
+    Returns
+    -------
+    float
+        The highest threshold that calls no more of them unknown; 0 without any.
+
+    Examples
+    --------
+    >>> choose_threshold([0.5, 0.7, 0.9, 0.95], [True, True, True, True], 0.25)
+    0.7
+    """
+    kept = np.sort(np.asarray(confidence, np.float64)[np.asarray(right, bool)])
+    if not len(kept):
+        return 0.0
+    return float(kept[min(int(lost * len(kept) + 1e-9), len(kept) - 1)])
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What networks said of windows of sets that they were not trained on.
+
+    Parameters
+    ----------
+    chances
+        Shape (window, class).
+    truth, sets, fold
+        Shape (window,): the class, the set, and the part that was left out with it.
+    """
+
+    chances: Doubles
+    truth: Integers
+    sets: Integers
+    fold: Integers
+
+    def weigh(self) -> Doubles:
+        """Return weights under which every class counts alike, and in a class every set."""
+        _, set_of, windows = np.unique(self.sets, return_inverse=True, return_counts=True)
+        first = np.unique(self.sets, return_index=True)[1]
+        sets = np.bincount(self.truth[first], minlength=self.chances.shape[1])
+        weights: Doubles = 1 / (windows[set_of] * sets[self.truth])
+        return weights
+
+    def average(self) -> "Held":
+        """Return one row a set: the mean chances of its windows."""
+        _, first, set_of = np.unique(self.sets, return_index=True, return_inverse=True)
+        counts = np.bincount(set_of)[:, None]
+        means = np.zeros((len(first), self.chances.shape[1]))
+        np.add.at(means, set_of, self.chances)
+        return Held(means / counts, self.truth[first], self.sets[first], self.fold[first])
+
+    def temper(self, *, weighted: bool) -> tuple[float, "Held"]:
+        """Return the temperature of all, and each part as that of the others makes it."""
+        weights = self.weigh() if weighted else np.ones(len(self.truth))
+        after = np.array(self.chances)
+        for fold in np.unique(self.fold):
+            inside = self.fold == fold
+            others = ~inside
+            fitted = fit_temperature(self.chances[others], self.truth[others], weights[others])
+            after[inside] = tempered(self.chances[inside], fitted)
+        whole = fit_temperature(self.chances, self.truth, weights)
+        return whole, Held(after, self.truth, self.sets, self.fold)
+
+    def rely(self) -> Reliability:
+        """Compare its confidences with how often they are right."""
+        return measure_reliability(self.chances.max(axis=1, initial=0.0), self.right)
+
+    @property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """Shape (window,): whether the likeliest class is the right one."""
+        found: npt.NDArray[np.bool_] = self.chances.argmax(axis=1) == self.truth
+        return found
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How confidences were calibrated, on sets that networks were not trained on.
+
+    Parameters
+    ----------
+    activity, exercise
+        Temperatures of the stages' windows.
+    sets
+        Temperature of the mean chances of a set.
+    threshold
+        Sets of lower confidence are called unknown.
+    held
+        Sets, of how many a network that was not trained on them said which exercise they are.
+    wrong
+        How many of these it named wrongly.
+    lost, kept
+        How many named rightly the threshold calls unknown, and how many named wrongly it does not.
+    reliability
+        Of ``"activity"``, ``"exercise"`` (windows) and ``"sets"``, before and after.
+    """
+
+    activity: float = 1.0
+    exercise: float = 1.0
+    sets: float = 1.0
+    threshold: float = 0.0
+    held: int = 0
+    wrong: int = 0
+    lost: int = 0
+    kept: int = 0
+    reliability: Mapping[str, tuple[Reliability, Reliability]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON takes it."""
+        told = {name: getattr(self, name) for name in _NUMBERS}
+        tables = {
+            name: [each.as_dict() for each in pair] for name, pair in self.reliability.items()
+        }
+        return {**told, "reliability": tables}
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> "Calibration":
+        """Take up what :meth:`as_dict` returned."""
+        pairs = {
+            name: (Reliability.read(before), Reliability.read(after))
+            for name, (before, after) in told["reliability"].items()
+        }
+        return cls(**{name: told[name] for name in _NUMBERS}, reliability=pairs)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.held} sets held out: {self.wrong} named wrongly; below the threshold of "
+            f"{self.threshold:.2f} {self.lost} named rightly, {self.wrong - self.kept} wrongly"
+        ]
+        for name, (before, after) in self.reliability.items():
+            unit = "sets" if name == "sets" else f"windows, {name}"
+            lines.append(
+                f"  calibration error of {before.total} {unit}: {100 * before.error:.1f} % before, "
+                f"{100 * after.error:.1f} % after"
+            )
+        return "\n".join(lines)
+
+
+_NUMBERS: Final = (
+    *("activity", "exercise", "sets", "threshold"),
+    *("held", "wrong", "lost", "kept"),
+)
+
+
+def calibrate(activity: Held, exercise: Held, lost: float) -> Calibration:
+    """Choose temperatures and the threshold, and measure what they do.
+
+    What is told of them is measured on each part with temperatures that the other parts chose;
+    the temperatures that are kept are those of all.
+
+    Parameters
+    ----------
+    activity, exercise
+        What the stages' networks said of windows that they were not trained on.
+    lost
+        Share of the sets named rightly that may be called unknown.
+    """
+    of_activity, moved = activity.temper(weighted=True)
+    of_exercise, named = exercise.temper(weighted=False)
+    means = named.average()
+    of_sets, sets = means.temper(weighted=False)
+    confidence = sets.chances.max(axis=1, initial=0.0)
+    threshold = choose_threshold(confidence, sets.right, lost)
+    unknown = confidence < threshold
+    pairs = {
+        "activity": (activity, moved),
+        "exercise": (exercise, named),
+        "sets": (exercise.average(), sets),
+    }
+    return Calibration(
+        activity=of_activity,
+        exercise=of_exercise,
+        sets=of_sets,
+        threshold=threshold,
+        held=len(sets.truth),
+        wrong=int((~sets.right).sum()),
+        lost=int((sets.right & unknown).sum()),
+        kept=int((~sets.right & ~unknown).sum()),
+        reliability={
+            name: (before.rely(), after.rely())
+            for name, (before, after) in pairs.items()
+            if len(before.truth)
+        },
+    )

@@ -1,0 +1,320 @@
+"""Fitting recognisers: networks of both stages, and what others like them say of held-out sets."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from workoutlab.errors import NotInLabError, TrainingError
+from workoutlab.learning.engines import train_members
+from workoutlab.recognition.estimators.converted import convert
+from workoutlab.recognition.estimators.estimator import Estimator
+from workoutlab.recognition.estimators.fitting import fit_material
+from workoutlab.recognition.keeping.personal import Predictor
+from workoutlab.recognition.material import Material, read_material
+from workoutlab.recognition.people import Person, find_people
+from workoutlab.recognition.recipe import Recipe
+from workoutlab.recognition.segmentation.calibration import Calibration, Held, calibrate
+from workoutlab.recognition.segmentation.grouped import Grouped, Sole
+from workoutlab.recognition.segmentation.recogniser import ACTIVITY, Recogniser, Stage
+from workoutlab.recognition.segmentation.settings import SetRecipe
+from workoutlab.recognition.tuning.validation import deal_folds
+from workoutlab.recording import Recording
+from workoutlab.schema import EVERYONE
+from workoutlab.signals import Windows
+
+__all__ = ["Lesson", "calibrate_lessons", "fit_recogniser", "make_recogniser", "read_lesson"]
+
+Sides = Sequence[npt.NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What one stage learns: inputs of windows, and what they are.
+
+    Parameters
+    ----------
+    material
+        Inputs and targets.
+    recipe
+        How networks are trained.
+    classes
+        Names of the targets, in order.
+    grouped
+        Whether the muscle group is named first.
+    digest
+        SHA-256 of recordings, segments, recipe and code, in hex.
+    """
+
+    material: Material
+    recipe: Recipe | Estimator
+    classes: tuple[str, ...]
+    grouped: bool
+    digest: str
+
+    def train(self, sides: Sides) -> list[Predictor]:
+        """Train a network on each side, masks over segments that hold every class.
+
+        Raises
+        ------
+        TrainingError
+            If there are less than two classes, or a training failed.
+        """
+        if not self.grouped:
+            return _train([(self.material, side) for side in sides], self.recipe)
+        groups = self.material.segments["muscle_group"].to_numpy(dtype=str)
+        names = np.unique(groups)
+        asked = [(_relabel(self.material, groups), side) for side in sides]
+        parts = [_relabel(self.material, self.material.exercises, groups == name) for name in names]
+        asked += [(part, side & part.among) for side in sides for part in parts]
+        found = _train(asked, self.recipe)
+        heads, members = found[: len(sides)], iter(found[len(sides) :])
+        exercises = [np.unique(self.material.exercises[groups == name]).tolist() for name in names]
+        return [Grouped.of(head, [(each, next(members)) for each in exercises]) for head in heads]
+
+    def hold(self, folds: int) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
+        """Yield what each fold trains on, and what it predicts; masks over segments."""
+        material = self.material
+        among = np.ones(len(material.segments), bool)
+        told = material.exercises
+        if self.grouped:  # every exercise of every group stays on the training side
+            told = np.char.add(material.segments["muscle_group"].to_numpy(dtype=str), told)
+        dealt = deal_folds(told, material.units, among, folds, 0, *material.purpose)
+        for fold in range(folds):
+            if (dealt == fold).any():
+                yield dealt != fold, dealt == fold
+
+
+def read_lesson(windows: Windows, person: Person, recipe: Recipe | Estimator) -> Lesson:
+    """Read what a person's windows teach.
+
+    Parameters
+    ----------
+    windows, person, recipe
+        As in :func:`~workoutlab.recognition.material.read_material`.
+
+    Raises
+    ------
+    TrainingError
+        If there are no windows.
+    """
+    material = read_material(windows, person, recipe)
+    classes = tuple(np.unique(material.exercises).tolist())
+    return Lesson(material, recipe, classes, False, person.digest)
+
+
+def _relabel(
+    material: Material, names: npt.NDArray[np.str_], among: npt.NDArray[np.bool_] | None = None
+) -> Material:
+    """Return a material that tells other names apart, of some segments."""
+    kept = material.among if among is None else among
+    classes = np.unique(names[kept])
+    numbers = np.minimum(np.searchsorted(classes, names), len(classes) - 1)
+    targets = numbers[material.segment]
+    return replace(material, targets=targets, classes=len(classes), among=kept)
+
+
+def _train(
+    asked: Sequence[tuple[Material, npt.NDArray[np.bool_]]], recipe: Recipe | Estimator
+) -> list[Predictor]:
+    """Train a network on each side of each material; those of one class need none."""
+    found: list[Predictor] = [Sole() for _ in asked]
+    several = [n for n, (material, _) in enumerate(asked) if material.classes > 1]
+    if isinstance(recipe, Estimator):
+        for number in several:
+            material, side = asked[number]
+            fitted = fit_material(replace(material, among=side), recipe)[1]
+            found[number] = convert(fitted, material.inputs[: material.windows])
+        return found
+    members = [asked[n][0].make_member(recipe, asked[n][1], "side", n) for n in several]
+    for number, outcome in zip(several, train_members(members), strict=True):
+        if isinstance(outcome, TrainingError):
+            raise outcome
+        found[number] = outcome.network
+    return found
+
+
+def _predict_held(lesson: Lesson, sides: Sequence[Sides], predictors: Sequence[Predictor]) -> Held:
+    """Return what networks say of the windows that were held out from them."""
+    material = lesson.material
+    parts = []
+    for fold, ((_, held), predictor) in enumerate(zip(sides, predictors, strict=True)):
+        rows = material.find_windows(held)
+        segment = material.segment[rows]
+        chances = np.asarray(predictor.predict(material.inputs[rows]), np.float64)
+        told = (material.targets[rows], material.sets[segment], np.full(len(rows), fold))
+        parts.append((chances, *told))
+    if not parts:
+        empty = np.empty(0, np.int64)
+        return Held(np.empty((0, len(lesson.classes))), empty, empty, empty)
+    return Held(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+
+def fit_lesson(lesson: Lesson, folds: int, *, whole: bool = True) -> tuple[Predictor | None, Held]:
+    """Train a stage's network, and those of the folds that calibrate it.
+
+    Parameters
+    ----------
+    lesson
+        What is learnt.
+    folds
+        Into how many parts sets are dealt.
+    whole
+        Whether to train a network on everything, too.
+    """
+    sides = list(lesson.hold(folds))
+    everything = [np.ones(len(lesson.material.segments), bool)] * whole
+    found = lesson.train([*everything, *(train for train, _ in sides)])
+    held = _predict_held(lesson, sides, found[len(everything) :])
+    return (found[0] if whole else None), held
+
+
+def calibrate_lessons(activity: Lesson, exercise: Lesson, settings: SetRecipe) -> Calibration:
+    """Calibrate both stages by networks of folds; none is kept."""
+    held = [fit_lesson(each, settings.folds, whole=False)[1] for each in (activity, exercise)]
+    return calibrate(held[0], held[1], settings.lost)
+
+
+def fit_recogniser(
+    recordings: Recording | Iterable[Recording],
+    settings: SetRecipe | None = None,
+    *,
+    name: str = "sets",
+) -> Recogniser:
+    """Make a recogniser of recordings in memory; nothing is kept.
+
+    Parameters
+    ----------
+    recordings
+        With their sets labelled. Rest is learnt from what lies between sets, and from sets that
+        are labelled as none (``"-"``, ``"rest"``).
+    settings
+        How it comes about.
+    name
+        Of the recogniser.
+
+    Returns
+    -------
+    Recogniser
+        Calibrated on sets that networks of the same recipe were not trained on.
+
+    Raises
+    ------
+    TrainingError
+        If there is no rest, no exercise, or one exercise alone, or a training failed.
+
+    Examples
+    --------
+    >>> import workoutlab as wl
+    >>> time = np.arange(6000) / 50
+    >>> moved = np.zeros((6000, 3), np.float32) + np.float32([0, 0, 1])
+    >>> sets = []
+    >>> for start, exercise, hz in ((500, "curl", 0.5), (2500, "press", 1.5), (4500, "curl", 0.5)):
+    ...     moved[start : start + 1000, 0] += np.sin(2 * np.pi * hz * time[:1000])
+    ...     sets.append(wl.LabelledSet(start=start, stop=start + 1000, exercise=exercise))
+    >>> monday = wl.Recording(
+    ...     user="ann", session="mon", acceleration=moved, rate_hz=50, sets=sets
+    ... )
+    >>> recipe = wl.Recipe(wl.Statistics(), wl.MLP(16), epochs=30)
+    >>> settings = SetRecipe(activity=recipe, exercise=recipe)
+    >>> fit_recogniser(monday, settings).exercises.classes
+    ('curl', 'press')
+    """
+    settings = SetRecipe() if settings is None else settings
+    chosen = [recordings] if isinstance(recordings, Recording) else list(recordings)
+    activity = _read(chosen, settings, "activity")
+    exercise = replace(_read(chosen, settings, "exercise"), grouped=settings.grouped)
+    check_lessons(activity, exercise)
+    moved, of_activity = fit_lesson(activity, settings.folds)
+    named, of_exercise = fit_lesson(exercise, settings.folds)
+    assert moved is not None
+    assert named is not None
+    calibration = calibrate(of_activity, of_exercise, settings.lost)
+    digests = "\n".join([activity.digest, exercise.digest, settings.digest()])
+    made = make_recogniser(settings, calibration, (moved, named), exercise.classes)
+    return replace(made, name=name, digest=hashlib.sha256(digests.encode()).hexdigest())
+
+
+def _read(recordings: Sequence[Recording], settings: SetRecipe, label: str) -> Lesson:
+    recipe = settings.activity if label == "activity" else settings.exercise
+    try:
+        windows = settings.plan(recordings, label)
+    except NotInLabError as error:
+        raise TrainingError(f"{label}: {error}") from error
+    (person,) = find_people(windows, recipe, "all")
+    return read_lesson(windows, person, recipe)
+
+
+def check_lessons(activity: Lesson, exercise: Lesson) -> None:
+    """Refuse lessons that tell nothing apart.
+
+    Raises
+    ------
+    TrainingError
+        Saying what is missing.
+    """
+    if activity.classes != ACTIVITY:
+        missing = "rest" if "active" in activity.classes else "set"
+        raise TrainingError(
+            f"activity: the recordings hold no {missing} that is long enough for a window; add "
+            "recordings of whole sessions, or with sets labelled 'rest'"
+        )
+    if len(exercise.classes) < 2:
+        raise TrainingError(
+            f"exercise: {exercise.classes[0]!r} is the only one; expected two or more to tell apart"
+        )
+    if exercise.grouped and (exercise.material.segments["muscle_group"] == "").any():
+        raise TrainingError("grouped: there are sets of no known muscle group; leave it out")
+
+
+def make_recogniser(
+    settings: SetRecipe,
+    calibration: Calibration,
+    predictors: tuple[Predictor, Predictor],
+    exercises: tuple[str, ...],
+    *,
+    models: tuple[str, str] = ("", ""),
+) -> Recogniser:
+    """Put a recogniser together.
+
+    Parameters
+    ----------
+    settings
+        How it came about.
+    calibration
+        Its temperatures and threshold.
+    predictors
+        Of both stages.
+    exercises
+        Names of the second stage's classes.
+    models
+        Which models these are in a lab.
+    """
+    stage = partial(_make_stage, settings)
+    return Recogniser(
+        activity=stage("activity", ACTIVITY, predictors[0], calibration.activity, models[0]),
+        exercises=stage("exercise", exercises, predictors[1], calibration.exercise, models[1]),
+        rate_hz=settings.rate_hz,
+        decoding=settings.decoded,
+        counter=settings.counter,
+        temperature=calibration.sets,
+        threshold=calibration.threshold,
+        user=EVERYONE,
+        calibration=calibration,
+    )
+
+
+def _make_stage(
+    settings: SetRecipe,
+    name: str,
+    classes: tuple[str, ...],
+    predictor: Predictor,
+    temperature: float,
+    model: str,
+) -> Stage:
+    length, step = settings.sizes()[name]
+    recipe = settings.activity if name == "activity" else settings.exercise
+    return Stage(classes, predictor, recipe.inputs, length, step, temperature, None, model)
