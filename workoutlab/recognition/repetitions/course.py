@@ -25,7 +25,7 @@ _LEAST_TILT_DEG: Final = 30.0
 _MOST_STRAY: Final = 0.35
 _LEAST_HEAVE_G: Final = 0.03
 """Of the standard deviation of the norm; an uncalibrated sensor shows less of it in a turn."""
-_LEAST_LINK: Final = 0.3
+_LEAST_LINK: Final = 0.5
 _LEAST_AGREEING: Final = 0.8
 
 

@@ -179,6 +179,7 @@ def measure_tempo(course: Course) -> Tempo:
     middle = (home[:-1] + out[1:]) / 2
     home[:-1] = np.where(home[:-1] > out[1:], middle, home[:-1])
     out[1:] = np.where(home[:-1] >= middle, np.maximum(out[1:], middle), out[1:])
+    out, home = np.minimum(out, there), np.maximum(home, back)
     rest = np.append(out[1:], course.edges[-1, 1] / course.rate_hz) - home
     turn = back - there
     upward = find_upward(course)
