@@ -2,7 +2,7 @@
 
 import typer
 
-from workoutlab.cli import choice, coach, features, kept, labs, models, tour
+from workoutlab.cli import choice, coach, features, kept, labs, loop, models, tour
 
 __all__ = ["app"]
 
@@ -26,6 +26,9 @@ app.command()(kept.models)
 app.command()(kept.promote)
 app.command()(kept.rollback)
 app.command()(kept.export)
+app.command()(loop.recognise)
+app.command()(loop.found)
+app.command()(loop.correct)
 app.add_typer(coach.app, name="coach")
 app.command()(labs.verify)
 
