@@ -35,7 +35,7 @@ class Progress:
     """What a set that goes on looks like after `sample` samples.
 
     `exercise` is ``"unknown"`` where that is not certain; `repetitions` is the likeliest number so
-    far, 0 where it is not counted.
+    far.
     """
 
     sample: int
@@ -227,8 +227,7 @@ class Chain:
         verdict = self.recogniser.judge(self._exercises.within(running.start, known, known))
         samples = self._samples.rows(running.start, known)
         counted = count(self.recogniser, samples, verdict.guess)
-        repetitions = 0 if counted is None else int(counted.guess)
-        changes.append(Progress(known, verdict.exercise, verdict.confidence, repetitions))
+        changes.append(Progress(known, verdict.exercise, verdict.confidence, counted.guess))
 
     def _end(self, coarse: int, known: int, changes: list[Change]) -> None:
         running, self._open = self._open, None

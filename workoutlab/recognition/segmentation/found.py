@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from workoutlab.recognition.quality.results import Quality
+from workoutlab.recognition.repetitions.results import Repetitions
+from workoutlab.recognition.repetitions.tempo import Tempo
 from workoutlab.schema import FOUND, UNKNOWN
 
 if TYPE_CHECKING:
@@ -40,11 +43,15 @@ class FoundSet:
     active
         Mean probability that it is a set at all.
     repetitions
-        Count, edges and uncertainty; None where they were not counted.
+        Count, edges (in samples from the set's start) and uncertainty.
     tempo
-        Phases of the repetitions; None where they were not looked for.
+        Phases of the repetitions.
     quality
-        Measures of how well it was done; None where it was not assessed.
+        Measures of how well it was done.
+
+    Notes
+    -----
+    Two are equal if all but what is measured on the same samples is equal.
     """
 
     start: int
@@ -55,9 +62,9 @@ class FoundSet:
     confidence: float
     scores: Mapping[str, float] = field(repr=False)
     active: float
-    repetitions: Any = field(default=None, repr=False)
-    tempo: Any = field(default=None, repr=False)
-    quality: Any = field(default=None, repr=False)
+    repetitions: Repetitions = field(repr=False, compare=False)
+    tempo: Tempo = field(repr=False, compare=False)
+    quality: Quality = field(repr=False, compare=False)
 
     @property
     def start_s(self) -> float:
@@ -88,8 +95,8 @@ class FoundSet:
             "confidence": self.confidence,
             "active": self.active,
             **_tell_repetitions(self.repetitions),
-            **_tell_tempo(self.repetitions, self.tempo),
-            "quality": _tell_quality(self.quality),
+            **self.tempo.as_dict(),
+            "quality": json.dumps(self.quality.as_dict()),
             "scores": json.dumps({name: round(value, 6) for name, value in self.scores.items()}),
         }
 
@@ -179,51 +186,18 @@ class Found:
 _HEAD = ("time", "exercise", "confidence", "repetitions")
 
 
-def _spell_count(repetitions: Any) -> str:
-    if repetitions is None:
-        return "–"
+def _spell_count(repetitions: Repetitions) -> str:
     if repetitions.count is None:
         return f"about {repetitions.guess}"
     return str(repetitions.count)
 
 
-def _tell_repetitions(repetitions: Any) -> dict[str, Any]:
-    if repetitions is None:
-        names = ("repetitions", "repetitions_guess", "repetitions_low", "repetitions_high")
-        return {**dict.fromkeys(names, -1), "repetitions_confidence": np.nan}
+def _tell_repetitions(repetitions: Repetitions) -> dict[str, Any]:
     below = np.cumsum(repetitions.probabilities)
     return {
         "repetitions": -1 if repetitions.count is None else repetitions.count,
         "repetitions_guess": repetitions.guess,
         "repetitions_low": int(np.searchsorted(below, _TAIL)),
         "repetitions_high": int(np.searchsorted(below, 1 - _TAIL)),
-        "repetitions_confidence": float(repetitions.confidence),
+        "repetitions_confidence": repetitions.confidence,
     }
-
-
-def _tell_tempo(repetitions: Any, tempo: Any) -> dict[str, float]:
-    durations = [] if repetitions is None else repetitions.durations_s
-    phases = {
-        f"{name}_s": [] if tempo is None else getattr(tempo, f"{name}_s")
-        for name in ("lowering", "lifting", "pause")
-    }
-    return {name: _median(values) for name, values in {"tempo_s": durations, **phases}.items()}
-
-
-def _median(values: Any) -> float:
-    known = np.asarray(values, float)
-    known = known[np.isfinite(known)]
-    return float(np.median(known)) if len(known) else float("nan")
-
-
-def _tell_quality(quality: Any) -> str:
-    measures = getattr(quality, "measures", None)
-    told = measures() if callable(measures) else (measures or {})
-    return json.dumps({name: _finite(value) for name, value in dict(told).items()})
-
-
-def _finite(value: Any) -> Any:
-    number = value if isinstance(value, int | float | np.number) else None
-    if number is None:
-        return str(value)
-    return float(number) if np.isfinite(number) else None

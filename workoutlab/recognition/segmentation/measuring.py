@@ -1,9 +1,14 @@
 """What is told of a set besides its exercise: repetitions, tempo, quality."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from workoutlab.recognition.quality import assess
+from workoutlab.recognition.quality.results import Quality
+from workoutlab.recognition.repetitions.results import Repetitions
+from workoutlab.recognition.repetitions.tempo import Tempo, find_phases
 
 if TYPE_CHECKING:
     from workoutlab.recognition.segmentation.recogniser import Recogniser
@@ -14,17 +19,24 @@ Floats = npt.NDArray[np.float32]
 
 
 class Measures(NamedTuple):
-    """Repetitions, tempo and quality of a set; None where they are not told."""
+    """Repetitions, tempo and quality of a set."""
 
-    repetitions: Any = None
-    tempo: Any = None
-    quality: Any = None
+    repetitions: Repetitions
+    tempo: Tempo
+    quality: Quality
 
 
-def count(recogniser: "Recogniser", samples: Floats, exercise: str) -> Any:
-    """Return the repetitions in samples of a set, or of a part of one; None: not counted."""
-    del recogniser, samples, exercise
-    return None
+def count(recogniser: "Recogniser", samples: Floats, exercise: str) -> Repetitions:
+    """Return the repetitions in samples of a set, finished or in progress."""
+    from workoutlab.recognition.repetitions import count_repetitions  # Numba loads when needed
+
+    return count_repetitions(
+        samples,
+        recogniser.rate_hz,
+        counter=recogniser.counter,
+        template=recogniser.templates.get(exercise),
+        exercise=exercise,
+    )
 
 
 def measure(recogniser: "Recogniser", samples: Floats, exercise: str) -> Measures:
@@ -39,4 +51,6 @@ def measure(recogniser: "Recogniser", samples: Floats, exercise: str) -> Measure
     exercise
         The likeliest exercise.
     """
-    return Measures(count(recogniser, samples, exercise))
+    counted = count(recogniser, samples, exercise)
+    how = samples, recogniser.rate_hz, counted.edges
+    return Measures(counted, find_phases(*how), assess(*how))
