@@ -11,7 +11,7 @@ from workoutlab.errors import InputError
 from workoutlab.recognition.segmentation.boundaries import SEARCH_S, find_start, find_stop
 from workoutlab.recognition.segmentation.decoding import Decoder
 from workoutlab.recognition.segmentation.found import FoundSet, StepScores
-from workoutlab.recognition.segmentation.measuring import count, measure
+from workoutlab.recognition.segmentation.measuring import Running, measure
 from workoutlab.recognition.segmentation.recogniser import Recogniser
 from workoutlab.recognition.segmentation.scores import WindowScorer
 from workoutlab.recognition.segmentation.tails import Tail
@@ -57,12 +57,13 @@ Change = Started | Progress | Ended
 
 @dataclass(frozen=True)
 class _Open:
-    """A set that goes on: its state, the step it began with, its start, and when it was told of."""
+    """A set that goes on: its state, the step it began with, its start, and what was told of it."""
 
     state: int
     step: int
     start: int
     told: int
+    running: Running
 
 
 class Chain:
@@ -207,7 +208,8 @@ class Chain:
                 self._tell(running, known, changes)
         if state and self._open is None:
             start = self._find(find_start, here, known)
-            self._open = _Open(state, step, max(start, self._free), known)
+            start = max(start, self._free)
+            self._open = _Open(state, step, start, known, Running(start))
             changes.append(Started(self._open.start, known))
 
     def _find(self, find: Any, coarse: int, known: int) -> int:
@@ -223,11 +225,11 @@ class Chain:
         """Tell of a set that goes on, once a second."""
         if not self._progress or known - running.told < self.recogniser.rate_hz:
             return
-        self._open = replace(running, told=known)
         verdict = self.recogniser.judge(self._exercises.within(running.start, known, known))
-        samples = self._samples.rows(running.start, known)
-        counted = count(self.recogniser, samples, verdict.guess)
-        changes.append(Progress(known, verdict.exercise, verdict.confidence, counted.guess))
+        samples = self._samples.rows(running.running.since, known)
+        counted, further = running.running.go_on(self.recogniser, samples, verdict.guess)
+        self._open = replace(running, told=known, running=further)
+        changes.append(Progress(known, verdict.exercise, verdict.confidence, counted))
 
     def _end(self, coarse: int, known: int, changes: list[Change]) -> None:
         running, self._open = self._open, None
@@ -282,7 +284,7 @@ class Chain:
             "exercises": self._exercises.state(),
             "decoder": self._decoder.state(),
             "decided": self._decided,
-            "open": None if self._open is None else asdict(self._open),
+            "open": None if self._open is None else _tell_open(self._open),
             "free": self._free,
             "finished": self._finished,
             "progress": self._progress,
@@ -309,6 +311,16 @@ class Chain:
         chain._exercises.restore(state["exercises"])
         chain._decoder.restore(state["decoder"])
         chain._decided, chain._free = int(state["decided"]), int(state["free"])
-        chain._open = None if state["open"] is None else _Open(**state["open"])
+        chain._open = _restore_open(state["open"])
         chain._finished = bool(state["finished"])
         return chain
+
+
+def _tell_open(running: _Open) -> dict[str, Any]:
+    return {**asdict(running), "running": list(running.running)}
+
+
+def _restore_open(state: Mapping[str, Any] | None) -> _Open | None:
+    if state is None:
+        return None
+    return _Open(**{**state, "running": Running(*state["running"])})
