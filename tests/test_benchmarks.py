@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.benchmarks import gpu
+from tests.benchmarks import gpu, sets
 from tests.benchmarks.__main__ import NAMES, main, workloads
 from tests.benchmarks.features import measure_costs
 from tests.benchmarks.harness import Contender, Work, Workload, measure
+from workoutlab import MLP, Recipe, Statistics
 from workoutlab.kernels.catalogue import CATALOGUE
+from workoutlab.recognition.segmentation.settings import SetRecipe
 
 
 def make_quick(full: bool, folder: Path) -> Work:
@@ -120,3 +122,19 @@ def test_gpu__tells_time_and_share_of_the_bound(capsys: pytest.CaptureFixture[st
 def test_gpu__says_that_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert gpu.main(["--members", "2"]) == 0
     assert "sees no CUDA device" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("what", ["simulated", pytest.param("composed", marks=pytest.mark.data)])
+def test_sets__figures_are_labelled_and_told_in_json(
+    what: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if what == "composed":
+        monkeypatch.setenv("WORKOUTLAB_DATA", str(request.getfixturevalue("real_data")))
+    quick = Recipe(Statistics(), MLP(8), epochs=2)
+    settings = SetRecipe(activity=quick, exercise=quick, folds=2, step="4s")
+    ((name, found),) = sets.run(what, False, settings)
+    told = json.loads(json.dumps(sets.summarise(name, found, 1.0), allow_nan=False))
+    assert told["label"] == ("SIMULATED DATA" if what == "simulated" else "")
+    assert told["truth"] == found.counts.truth > 20
+    assert set(told["variants"]) == {"Muvr's rule"}
+    assert not found.not_scored

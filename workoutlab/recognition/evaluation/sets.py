@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
@@ -75,7 +74,8 @@ def evaluate_sets(
         pauses, which composes the sessions of each fold anew. Recordings without a labelled set
         are left out, since nobody said that there is none in them.
     settings
-        Of the recogniser, as :func:`fit_recogniser` takes them.
+        Of the recogniser, a
+        :class:`~workoutlab.recognition.segmentation.settings.SetRecipe`; its defaults where None.
     protocol
         ``"session"`` or ``"person"``: each is left out once, or in groups (`folds`). ``"set"``
         for compositions alone: a share of the sets of each exercise is tested.
@@ -208,16 +208,18 @@ def _compare(recording: Recording, recogniser: "Recogniser") -> EventCounts:
 
 
 def _fit(recordings: Sequence[Recording], settings: Any) -> "Recogniser":
-    fitting = import_module("workoutlab.recognition.segmentation.fitting")
-    fitted: Recogniser = fitting.fit_recogniser(recordings, settings)
-    return fitted
+    from workoutlab.recognition.segmentation.fitting import fit_recogniser
+
+    return fit_recogniser(recordings, settings)
 
 
 def _describe_settings(settings: Any) -> dict[str, Any]:
     if settings is None:
-        return {"name": "a recogniser of usual settings"}
-    described = settings.settings() if hasattr(settings, "settings") else plain(settings)
-    return {"name": "a recogniser", "settings": described}
+        from workoutlab.recognition.segmentation.settings import SetRecipe
+
+        return {"name": "recognisers of the usual settings", **SetRecipe().settings()}
+    described = settings.settings() if hasattr(settings, "settings") else {"settings": settings}
+    return {"name": "recognisers", **plain(described)}
 
 
 def _describe_source(source: object, table: pd.DataFrame, scores: Sequence[SetScore]) -> Source:
