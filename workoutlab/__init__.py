@@ -37,7 +37,13 @@ if TYPE_CHECKING:
         roll_back,
         train,
     )
-    from workoutlab.recognition.quality import Quality, assess, trace_set
+    from workoutlab.recognition.quality import (
+        Quality,
+        assess,
+        assess_sets,
+        follow_quality,
+        trace_set,
+    )
     from workoutlab.recognition.repetitions import (
         Counter,
         Repetitions,
@@ -101,6 +107,7 @@ _HOMES = {
     "Statistics": "workoutlab.signals",
     "Tempo": "workoutlab.recognition.repetitions",
     "assess": "workoutlab.recognition.quality",
+    "assess_sets": "workoutlab.recognition.quality",
     "calibrate": "workoutlab.signals",
     "catalogue": "workoutlab.signals",
     "choose": "workoutlab.recognition",
@@ -115,6 +122,7 @@ _HOMES = {
     "find_phases": "workoutlab.recognition.repetitions",
     "fit_recogniser": "workoutlab.recognition.segmentation",
     "flags": "workoutlab.signals",
+    "follow_quality": "workoutlab.recognition.quality",
     "ingest": "workoutlab.ingestion",
     "load_features": "workoutlab.signals",
     "load_safetensors": "workoutlab.recognition",
@@ -161,6 +169,7 @@ __all__ = [
     "Tempo",
     "__version__",
     "assess",
+    "assess_sets",
     "calibrate",
     "catalogue",
     "choose",
@@ -175,6 +184,7 @@ __all__ = [
     "find_phases",
     "fit_recogniser",
     "flags",
+    "follow_quality",
     "ingest",
     "load_features",
     "load_safetensors",

@@ -2,7 +2,17 @@
 
 from workoutlab.recognition.quality.assessing import assess
 from workoutlab.recognition.quality.measures import MEASURES
+from workoutlab.recognition.quality.reporting import assess_sets, follow_quality
 from workoutlab.recognition.quality.results import Measure, Quality
 from workoutlab.recognition.quality.traces import Trace, trace_set
 
-__all__ = ["MEASURES", "Measure", "Quality", "Trace", "assess", "trace_set"]
+__all__ = [
+    "MEASURES",
+    "Measure",
+    "Quality",
+    "Trace",
+    "assess",
+    "assess_sets",
+    "follow_quality",
+    "trace_set",
+]
