@@ -4,6 +4,8 @@ from workoutlab.learning import MLP, ConvNet
 from workoutlab.recognition.augmentation import Augmentation
 from workoutlab.recognition.corrections.correcting import CorrectResult, correct
 from workoutlab.recognition.corrections.correction import Correction
+from workoutlab.recognition.corrections.curve import CorrectionCurve
+from workoutlab.recognition.corrections.measuring import correction_curve
 from workoutlab.recognition.estimators.estimator import Estimator
 from workoutlab.recognition.evaluation.composing import Stitching, compose, list_pauses
 from workoutlab.recognition.evaluation.composition import Composition
@@ -38,6 +40,7 @@ __all__ = [
     "ConvNet",
     "CorrectResult",
     "Correction",
+    "CorrectionCurve",
     "Crossover",
     "Estimator",
     "Evaluation",
@@ -55,6 +58,7 @@ __all__ = [
     "choose",
     "compose",
     "correct",
+    "correction_curve",
     "crossover",
     "evaluate",
     "evaluate_repetitions",

@@ -15,6 +15,7 @@ _COLOURS: Final = {
     "fine-tuned": "#d55e00",
     "own": "#0072b2",
     "ensemble": "#009e73",
+    "rehearsed": "#0072b2",
     "chosen": "#000000",
 }
 """Of Okabe and Ito (2008), which differ for every kind of colour vision; dashes tell them too."""
@@ -37,14 +38,18 @@ class _Scale:
     step: float
 
     def x(self, count: float) -> float:
-        first, last = np.log2(self.counts[0]), np.log2(self.counts[-1])
-        return float(_LEFT + _PLOT_WIDTH * (np.log2(count) - first) / max(last - first, 1))
+        shift = 1 if self.counts[0] == 0 else 0  # 0 has no logarithm
+        first, last = np.log2(self.counts[0] + shift), np.log2(self.counts[-1] + shift)
+        place = (np.log2(count + shift) - first) / max(last - first, 1)
+        return float(_LEFT + _PLOT_WIDTH * place)
 
     def y(self, value: float) -> float:
         return _TOP + _PLOT_HEIGHT * (1 - value / self.ceiling)
 
 
-def draw_curves(error: pd.DataFrame, what: str) -> str:
+def draw_curves(
+    error: pd.DataFrame, what: str, against: str = "labelled sets of each exercise"
+) -> str:
     """Draw error against number of labelled sets, a line a kind.
 
     Parameters
@@ -53,6 +58,8 @@ def draw_curves(error: pd.DataFrame, what: str) -> str:
         Rows: counts, increasing; columns: kinds; in percent.
     what
         What the error is of, ``"set"`` say.
+    against
+        What the counts are of.
 
     Returns
     -------
@@ -69,10 +76,10 @@ def draw_curves(error: pd.DataFrame, what: str) -> str:
     step = _tick_step(most)
     scale = _Scale(tuple(map(float, error.index)), step * float(np.ceil(most / step)), step)
     parts = [
-        f'<svg class="curves" role="img" aria-label="Error per {escape(what)} against labelled '
-        f'sets" width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+        f'<svg class="curves" role="img" aria-label="Error per {escape(what)} against '
+        f'{escape(against)}" width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
         'font-family="system-ui, sans-serif" font-size="12">',
-        *_draw_axes(scale),
+        *_draw_axes(scale, against),
     ]
     ends = []
     for kind in error.columns:
@@ -95,7 +102,7 @@ def _tick_step(most: float) -> float:
     return float(next(step * power for step in (1, 2, 5, 10) if most / (step * power) <= 9))
 
 
-def _draw_axes(scale: _Scale) -> Iterator[str]:
+def _draw_axes(scale: _Scale, against: str) -> Iterator[str]:
     right, bottom = _LEFT + _PLOT_WIDTH, _TOP + _PLOT_HEIGHT
     for value in np.arange(0, scale.ceiling + scale.step / 2, scale.step):
         y = scale.y(float(value))
@@ -105,7 +112,7 @@ def _draw_axes(scale: _Scale) -> Iterator[str]:
         place = f'x="{scale.x(count):.1f}" y="{bottom + 18}"'
         yield f'<text {place} text-anchor="middle">{count:g}</text>'
     middle = f'x="{_LEFT + _PLOT_WIDTH / 2:.0f}" y="{_HEIGHT - 6}"'
-    yield f'<text {middle} text-anchor="middle">labelled sets of each exercise</text>'
+    yield f'<text {middle} text-anchor="middle">{escape(against)}</text>'
 
 
 def _draw_line(kind: str, points: Sequence[tuple[float, float]]) -> Iterator[str]:
