@@ -56,6 +56,8 @@ if TYPE_CHECKING:
         Recogniser,
         SetRecipe,
         fit_recogniser,
+        open_recogniser,
+        train_recogniser,
     )
     from workoutlab.recording import LabelledSet, Recording
     from workoutlab.signals import (
@@ -126,6 +128,7 @@ _HOMES = {
     "ingest": "workoutlab.ingestion",
     "load_features": "workoutlab.signals",
     "load_safetensors": "workoutlab.recognition",
+    "open_recogniser": "workoutlab.recognition.segmentation",
     "promote": "workoutlab.recognition",
     "recognise": "workoutlab.recognition",
     "roll_back": "workoutlab.recognition",
@@ -136,6 +139,7 @@ _HOMES = {
     "to_g": "workoutlab.signals",
     "trace_set": "workoutlab.recognition.quality",
     "train": "workoutlab.recognition",
+    "train_recogniser": "workoutlab.recognition.segmentation",
     "windows": "workoutlab.signals",
 }
 
@@ -188,6 +192,7 @@ __all__ = [
     "ingest",
     "load_features",
     "load_safetensors",
+    "open_recogniser",
     "promote",
     "recognise",
     "roll_back",
@@ -198,6 +203,7 @@ __all__ = [
     "to_g",
     "trace_set",
     "train",
+    "train_recogniser",
     "windows",
 ]
 

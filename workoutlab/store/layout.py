@@ -54,6 +54,7 @@ __all__ = [
     "FEATURES",
     "FOUND",
     "MODELS",
+    "RECOGNISERS",
     "ROWS_PER_CHUNK",
     "SAMPLES",
     "SAMPLES_PER_CHUNK",
@@ -70,6 +71,7 @@ FEATURES: Final = "features"
 COACH: Final = "coach"
 CORRECTIONS: Final = "corrections"
 FOUND: Final = "found"
+RECOGNISERS: Final = "recognisers"
 
 SAMPLES_PER_CHUNK: Final = 65_536
 ROWS_PER_CHUNK: Final = 4_096

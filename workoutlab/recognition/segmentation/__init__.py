@@ -2,7 +2,17 @@
 
 from workoutlab.recognition.segmentation.decoding import Decoding
 from workoutlab.recognition.segmentation.fitting import fit_recogniser
+from workoutlab.recognition.segmentation.keeping import open_recogniser
 from workoutlab.recognition.segmentation.recogniser import Recogniser
 from workoutlab.recognition.segmentation.settings import SetRecipe
+from workoutlab.recognition.segmentation.teaching import RecogniserResult, train_recogniser
 
-__all__ = ["Decoding", "Recogniser", "SetRecipe", "fit_recogniser"]
+__all__ = [
+    "Decoding",
+    "Recogniser",
+    "RecogniserResult",
+    "SetRecipe",
+    "fit_recogniser",
+    "open_recogniser",
+    "train_recogniser",
+]

@@ -1,7 +1,7 @@
 """How far confidences can be believed: temperature, reliability, and when to say unknown."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -258,6 +258,12 @@ class Held:
         """Compare its confidences with how often they are right."""
         return measure_reliability(self.chances.max(axis=1, initial=0.0), self.right)
 
+    @classmethod
+    def none(cls, classes: int) -> "Held":
+        """Return that there are no windows."""
+        empty = np.empty(0, np.int64)
+        return cls(np.empty((0, classes)), empty, empty, empty)
+
     @property
     def right(self) -> npt.NDArray[np.bool_]:
         """Shape (window,): whether the likeliest class is the right one."""
@@ -297,6 +303,12 @@ class Calibration:
     kept: int = 0
     reliability: Mapping[str, tuple[Reliability, Reliability]] = field(default_factory=dict)
 
+    def join(self, activity: "Calibration") -> "Calibration":
+        """Return this one, with what another tells of the first stage."""
+        theirs = {name: pair for name, pair in activity.reliability.items() if name == "activity"}
+        own = {name: pair for name, pair in self.reliability.items() if name != "activity"}
+        return replace(self, activity=activity.activity, reliability=theirs | own)
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON takes it."""
         told = {name: getattr(self, name) for name in _NUMBERS}
@@ -334,7 +346,7 @@ _NUMBERS: Final = (
 )
 
 
-def calibrate(activity: Held, exercise: Held, lost: float) -> Calibration:
+def calibrate(activity: Held | None, exercise: Held | None, lost: float) -> Calibration:
     """Choose temperatures and the threshold, and measure what they do.
 
     What is told of them is measured on each part with temperatures that the other parts chose;
@@ -343,10 +355,13 @@ def calibrate(activity: Held, exercise: Held, lost: float) -> Calibration:
     Parameters
     ----------
     activity, exercise
-        What the stages' networks said of windows that they were not trained on.
+        What the stages' networks said of windows that they were not trained on; None of a stage
+        that is not calibrated.
     lost
         Share of the sets named rightly that may be called unknown.
     """
+    activity = Held.none(2) if activity is None else activity
+    exercise = Held.none(2) if exercise is None else exercise
     of_activity, moved = activity.temper(weighted=True)
     of_exercise, named = exercise.temper(weighted=False)
     means = named.average()

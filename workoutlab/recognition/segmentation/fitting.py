@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from workoutlab.recognition.keeping.personal import Predictor
 from workoutlab.recognition.material import Material, read_material
 from workoutlab.recognition.people import Person, find_people
 from workoutlab.recognition.recipe import Recipe
+from workoutlab.recognition.segmentation.blueprint import Blueprint
 from workoutlab.recognition.segmentation.calibration import Calibration, Held, calibrate
 from workoutlab.recognition.segmentation.grouped import Grouped, Sole
 from workoutlab.recognition.segmentation.recogniser import ACTIVITY, Recogniser, Stage
@@ -26,9 +27,20 @@ from workoutlab.recording import Recording
 from workoutlab.schema import EVERYONE
 from workoutlab.signals import Windows
 
-__all__ = ["Lesson", "calibrate_lessons", "fit_recogniser", "make_recogniser", "read_lesson"]
+__all__ = ["Lesson", "fit_lesson", "fit_recogniser", "make_recogniser", "read_lesson"]
 
-Sides = Sequence[npt.NDArray[np.bool_]]
+Mask = npt.NDArray[np.bool_]
+
+
+class Side(NamedTuple):
+    """What a network is trained on and what it is to predict, masks over segments.
+
+    ``purpose`` is what its random numbers are for; nothing where it is the network that is kept.
+    """
+
+    train: Mask
+    held: Mask
+    purpose: tuple[str | int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +67,13 @@ class Lesson:
     grouped: bool
     digest: str
 
-    def train(self, sides: Sides) -> list[Predictor]:
-        """Train a network on each side, masks over segments that hold every class.
+    def train(self, sides: Sequence[Side]) -> list[Predictor]:
+        """Train a network on each side, which holds every class.
 
         Raises
         ------
         TrainingError
-            If there are less than two classes, or a training failed.
+            If a training failed.
         """
         if not self.grouped:
             return _train([(self.material, side) for side in sides], self.recipe)
@@ -69,23 +81,30 @@ class Lesson:
         names = np.unique(groups)
         asked = [(_relabel(self.material, groups), side) for side in sides]
         parts = [_relabel(self.material, self.material.exercises, groups == name) for name in names]
-        asked += [(part, side & part.among) for side in sides for part in parts]
+        asked += [
+            (part, side._replace(train=side.train & part.among)) for side in sides for part in parts
+        ]
         found = _train(asked, self.recipe)
         heads, members = found[: len(sides)], iter(found[len(sides) :])
         exercises = [np.unique(self.material.exercises[groups == name]).tolist() for name in names]
         return [Grouped.of(head, [(each, next(members)) for each in exercises]) for head in heads]
 
-    def hold(self, folds: int) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
-        """Yield what each fold trains on, and what it predicts; masks over segments."""
+    def whole(self) -> Side:
+        """Return the side that learns from everything."""
+        everything = np.ones(len(self.material.segments), bool)
+        return Side(everything, ~everything)
+
+    def deal(self, folds: int) -> Iterator[Side]:
+        """Deal sets into folds: each is predicted by what the others taught."""
         material = self.material
-        among = np.ones(len(material.segments), bool)
         told = material.exercises
         if self.grouped:  # every exercise of every group stays on the training side
             told = np.char.add(material.segments["muscle_group"].to_numpy(dtype=str), told)
+        among = self.whole().train
         dealt = deal_folds(told, material.units, among, folds, 0, *material.purpose)
         for fold in range(folds):
             if (dealt == fold).any():
-                yield dealt != fold, dealt == fold
+                yield Side(dealt != fold, dealt == fold, ("fold", fold))
 
 
 def read_lesson(windows: Windows, person: Person, recipe: Recipe | Estimator) -> Lesson:
@@ -107,7 +126,7 @@ def read_lesson(windows: Windows, person: Person, recipe: Recipe | Estimator) ->
 
 
 def _relabel(
-    material: Material, names: npt.NDArray[np.str_], among: npt.NDArray[np.bool_] | None = None
+    material: Material, names: npt.NDArray[np.str_], among: Mask | None = None
 ) -> Material:
     """Return a material that tells other names apart, of some segments."""
     kept = material.among if among is None else among
@@ -117,19 +136,20 @@ def _relabel(
     return replace(material, targets=targets, classes=len(classes), among=kept)
 
 
-def _train(
-    asked: Sequence[tuple[Material, npt.NDArray[np.bool_]]], recipe: Recipe | Estimator
-) -> list[Predictor]:
+def _train(asked: Sequence[tuple[Material, Side]], recipe: Recipe | Estimator) -> list[Predictor]:
     """Train a network on each side of each material; those of one class need none."""
     found: list[Predictor] = [Sole() for _ in asked]
     several = [n for n, (material, _) in enumerate(asked) if material.classes > 1]
     if isinstance(recipe, Estimator):
         for number in several:
             material, side = asked[number]
-            fitted = fit_material(replace(material, among=side), recipe)[1]
+            fitted = fit_material(replace(material, among=side.train), recipe)[1]
             found[number] = convert(fitted, material.inputs[: material.windows])
         return found
-    members = [asked[n][0].make_member(recipe, asked[n][1], "side", n) for n in several]
+    members = [
+        material.make_member(recipe, side.train, *side.purpose)
+        for material, side in (asked[number] for number in several)
+    ]
     for number, outcome in zip(several, train_members(members), strict=True):
         if isinstance(outcome, TrainingError):
             raise outcome
@@ -137,19 +157,18 @@ def _train(
     return found
 
 
-def _predict_held(lesson: Lesson, sides: Sequence[Sides], predictors: Sequence[Predictor]) -> Held:
+def _predict_held(lesson: Lesson, sides: Sequence[Side], predictors: Sequence[Predictor]) -> Held:
     """Return what networks say of the windows that were held out from them."""
     material = lesson.material
     parts = []
-    for fold, ((_, held), predictor) in enumerate(zip(sides, predictors, strict=True)):
-        rows = material.find_windows(held)
+    for fold, (side, predictor) in enumerate(zip(sides, predictors, strict=True)):
+        rows = material.find_windows(side.held)
         segment = material.segment[rows]
         chances = np.asarray(predictor.predict(material.inputs[rows]), np.float64)
         told = (material.targets[rows], material.sets[segment], np.full(len(rows), fold))
         parts.append((chances, *told))
     if not parts:
-        empty = np.empty(0, np.int64)
-        return Held(np.empty((0, len(lesson.classes))), empty, empty, empty)
+        return Held.none(len(lesson.classes))
     return Held(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
 
@@ -165,17 +184,11 @@ def fit_lesson(lesson: Lesson, folds: int, *, whole: bool = True) -> tuple[Predi
     whole
         Whether to train a network on everything, too.
     """
-    sides = list(lesson.hold(folds))
-    everything = [np.ones(len(lesson.material.segments), bool)] * whole
-    found = lesson.train([*everything, *(train for train, _ in sides)])
-    held = _predict_held(lesson, sides, found[len(everything) :])
+    sides = list(lesson.deal(folds))
+    kept = [lesson.whole()] * whole
+    found = lesson.train([*kept, *sides])
+    held = _predict_held(lesson, sides, found[len(kept) :])
     return (found[0] if whole else None), held
-
-
-def calibrate_lessons(activity: Lesson, exercise: Lesson, settings: SetRecipe) -> Calibration:
-    """Calibrate both stages by networks of folds; none is kept."""
-    held = [fit_lesson(each, settings.folds, whole=False)[1] for each in (activity, exercise)]
-    return calibrate(held[0], held[1], settings.lost)
 
 
 def fit_recogniser(
@@ -234,7 +247,7 @@ def fit_recogniser(
     assert named is not None
     calibration = calibrate(of_activity, of_exercise, settings.lost)
     digests = "\n".join([activity.digest, exercise.digest, settings.digest()])
-    made = make_recogniser(settings, calibration, (moved, named), exercise.classes)
+    made = make_recogniser(settings.blueprint(), calibration, (moved, named), exercise.classes)
     return replace(made, name=name, digest=hashlib.sha256(digests.encode()).hexdigest())
 
 
@@ -271,7 +284,7 @@ def check_lessons(activity: Lesson, exercise: Lesson) -> None:
 
 
 def make_recogniser(
-    settings: SetRecipe,
+    blueprint: Blueprint,
     calibration: Calibration,
     predictors: tuple[Predictor, Predictor],
     exercises: tuple[str, ...],
@@ -282,8 +295,8 @@ def make_recogniser(
 
     Parameters
     ----------
-    settings
-        How it came about.
+    blueprint
+        What its stages take, and how their scores become sets.
     calibration
         Its temperatures and threshold.
     predictors
@@ -293,28 +306,33 @@ def make_recogniser(
     models
         Which models these are in a lab.
     """
-    stage = partial(_make_stage, settings)
+    described = zip(
+        ("activity", "exercise"),
+        (ACTIVITY, exercises),
+        predictors,
+        (calibration.activity, calibration.exercise),
+        models,
+        strict=True,
+    )
+    activity, exercise = (
+        Stage(
+            classes,
+            predictor,
+            blueprint.inputs[stage],
+            *blueprint.sizes[stage],
+            temperature=temperature,
+            model=model,
+        )
+        for stage, classes, predictor, temperature, model in described
+    )
     return Recogniser(
-        activity=stage("activity", ACTIVITY, predictors[0], calibration.activity, models[0]),
-        exercises=stage("exercise", exercises, predictors[1], calibration.exercise, models[1]),
-        rate_hz=settings.rate_hz,
-        decoding=settings.decoded,
-        counter=settings.counter,
+        activity,
+        exercise,
+        rate_hz=blueprint.rate_hz,
+        decoding=blueprint.decoding,
+        counter=blueprint.counter,
         temperature=calibration.sets,
         threshold=calibration.threshold,
         user=EVERYONE,
         calibration=calibration,
     )
-
-
-def _make_stage(
-    settings: SetRecipe,
-    name: str,
-    classes: tuple[str, ...],
-    predictor: Predictor,
-    temperature: float,
-    model: str,
-) -> Stage:
-    length, step = settings.sizes()[name]
-    recipe = settings.activity if name == "activity" else settings.exercise
-    return Stage(classes, predictor, recipe.inputs, length, step, temperature, None, model)

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from workoutlab.errors import InputError
 from workoutlab.recognition.keeping.personal import Predictor
+from workoutlab.recognition.segmentation.blueprint import check_streamed
 from workoutlab.recognition.segmentation.calibration import Calibration, tempered
 from workoutlab.recognition.segmentation.decoding import Decoding
-from workoutlab.recognition.segmentation.settings import check_streamed
 from workoutlab.schema import EVERYONE, UNKNOWN, check_number
 from workoutlab.signals import Inputs
 

@@ -4,23 +4,22 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from workoutlab.errors import InputError
 from workoutlab.lab import Lab
 from workoutlab.learning.networks import MLP
 from workoutlab.recognition.estimators.estimator import Estimator
 from workoutlab.recognition.recipe import Recipe
+from workoutlab.recognition.repetitions.counting import Counter
+from workoutlab.recognition.segmentation.blueprint import STREAMED, Blueprint, check_streamed
 from workoutlab.recognition.segmentation.decoding import Decoding
 from workoutlab.recording import Recording
 from workoutlab.schema import check_number
 from workoutlab.signals import Statistics, Windows, windows
 from workoutlab.signals.lengths import count_samples, parse_length, parse_rate
 
-__all__ = ["STREAMED", "SetRecipe"]
-
-STREAMED: Final = ("x", "y", "z", "magnitude")
-"""Channels that need no filter over the whole recording, which a live stream has not."""
+__all__ = ["SetRecipe"]
 
 Source = Lab | Recording | Iterable[Recording]
 
@@ -91,7 +90,7 @@ class SetRecipe:
     lost: float = 0.05
     rate_hz: float = 50.0
     decoding: Decoding | None = None
-    counter: Any = None
+    counter: Counter | None = None
 
     def __post_init__(self) -> None:
         for name in ("activity", "exercise"):
@@ -104,6 +103,8 @@ class SetRecipe:
         check_number("folds", self.folds, whole=True, low=2)
         check_number("lost", self.lost, low=0, below=1)
         parse_rate(self.rate_hz)
+        if not isinstance(self.counter, Counter | None):
+            raise InputError(f"counter: expected a Counter, got {self.counter!r}")
         if not isinstance(self.decoding, Decoding | None):
             raise InputError(f"decoding: expected a Decoding, got {self.decoding!r}")
         _ = self.sizes(), self._count(self.step, "step")
@@ -126,6 +127,16 @@ class SetRecipe:
             return self.decoding
         return Decoding(step=self._count(self.every, "every"))
 
+    def blueprint(self) -> Blueprint:
+        """Return what a recogniser of it takes, and how scores become sets."""
+        return Blueprint(
+            inputs={"activity": self.activity.inputs, "exercise": self.exercise.inputs},
+            sizes=self.sizes(),
+            rate_hz=float(self.rate_hz),
+            decoding=self.decoded,
+            counter=self.counter,
+        )
+
     def plan(self, source: Source, label: str, **filters: Any) -> Windows:
         """Plan the windows that a stage learns from.
 
@@ -145,32 +156,15 @@ class SetRecipe:
 
     def settings(self) -> dict[str, object]:
         """Return all settings, as JSON takes them."""
-        counter = self.counter.settings() if hasattr(self.counter, "settings") else self.counter
         return {
             **{name: getattr(self, name).settings() for name in ("activity", "exercise")},
             "sizes": {name: list(size) for name, size in self.sizes().items()},
             "step": self._count(self.step, "step"),
             **{name: getattr(self, name) for name in ("grouped", "folds", "lost", "rate_hz")},
             "decoding": asdict(self.decoded),
-            "counter": None if counter is None else repr(counter),
+            "counter": None if self.counter is None else asdict(self.counter),
         }
 
     def digest(self) -> str:
         """Return the SHA-256 of the settings, in hex."""
         return hashlib.sha256(json.dumps(self.settings(), sort_keys=True).encode()).hexdigest()
-
-
-def check_streamed(channels: Iterable[str]) -> None:
-    """Refuse channels that need filters over whole recordings.
-
-    Raises
-    ------
-    InputError
-        Naming the first one.
-    """
-    wrong = [channel for channel in channels if channel not in STREAMED]
-    if wrong:
-        raise InputError(
-            f"inputs: the channel {wrong[0]!r} is made by filters over whole recordings, which a "
-            f"live stream has not; take {', '.join(STREAMED)}"
-        )
