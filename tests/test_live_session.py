@@ -67,7 +67,7 @@ def test_push__tells_sets_as_they_come_about() -> None:
     assert [event.time_s for event in ended] == pytest.approx([1006.6, 1012.2])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(size=st.integers(1, 900))
 def test_push__events_do_not_depend_on_how_samples_were_cut(size: int) -> None:
     assert run(cut(size), start=0) == run(cut(10), start=0)
@@ -104,7 +104,7 @@ def test_events__become_json() -> None:
     assert started.as_dict() == {"event": "SetStarted", "time_s": 2.0}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     size=st.integers(1, 120),
     places=st.sets(st.integers(0, 60), max_size=4),

@@ -21,7 +21,7 @@ def save_parts(
     """Return what the parts of a session know."""
     return {
         "intake": _save_intake(intake),
-        "stream": None if stream is None else _pick(stream, _OF_STREAM),
+        "stream": None if stream is None else stream.state(),
         "scale": _pick(scale, _OF_SCALE),
         "teller": _pick(teller, _OF_TELLER),
     }
@@ -33,7 +33,7 @@ def restore_parts(
     """Give the parts of a session what they knew."""
     _restore_intake(intake, tree["intake"])
     if stream is not None:
-        _put(stream, tree["stream"])
+        stream.restore(tree["stream"])
     _put(scale, tree["scale"])
     _put(teller, tree["teller"])
 
@@ -41,7 +41,6 @@ def restore_parts(
 _OF_BUFFER = ("frontier", "newest", "ticks", "samples")
 _OF_CLOCK = ("anchor", "phase", "timed")
 _OF_SCALE = ("left", "count", "total")
-_OF_STREAM = ("tick", "value", "point", "open")
 _OF_TELLER = ("exercise", "repetitions")
 
 

@@ -72,7 +72,8 @@ class LiveSession:
         From :func:`workoutlab.open_recogniser` say. Any number of sessions share one.
     rate_hz
         Rate of the device; by default that of the recogniser. Samples at another rate are
-        interpolated linearly.
+        resampled as those of recordings are: interpolated linearly, and freed before from what is
+        too fast, where the device is more than a fifth faster.
     time_unit
         Unit of the packets' times: ``"s"``, ``"ms"``, ``"us"`` or ``"ns"``.
     start
@@ -238,8 +239,13 @@ class LiveSession:
         clock = self._intake.clock
         if clock.timed is None:  # there was no packet
             return None
-        max_gap_s = float(self._settings["max_gap"])
-        return Stream(clock.ticks_hz, self.recogniser.rate_hz, max_gap_s, grid=not clock.timed)
+        return Stream(
+            clock.ticks_hz,
+            self.recogniser.rate_hz,
+            clock.rate_hz,
+            float(self._settings["max_gap"]),
+            grid=not clock.timed,
+        )
 
     def _feed(self, found: list[Run | Hole]) -> list[Event]:
         events: list[Event] = []
