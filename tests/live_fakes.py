@@ -7,20 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from workoutlab.recognition.segmentation.chain import Ended, Progress, Started
+
 __all__ = ["BlindChain", "FakeChain", "FakeRecogniser"]
-
-
-@dataclass
-class Started:
-    sample: int
-
-
-@dataclass
-class Progress:
-    sample: int
-    exercise: str
-    confidence: float
-    repetitions: int
 
 
 @dataclass(frozen=True)
@@ -32,11 +21,6 @@ class FakeSet:
 
     def row(self) -> dict[str, Any]:
         return {"start": self.start, "stop": self.stop, "exercise": self.exercise}
-
-
-@dataclass
-class Ended:
-    found: FakeSet
 
 
 @dataclass
@@ -61,7 +45,7 @@ class FakeChain:
         if sample[0] > 0.5:
             if self.began is None:
                 self.began = self.taken
-                return [Started(self.taken)]
+                return [Started(self.taken, self.taken)]
             since = self.taken - self.began
             if since % 50 == 0:
                 name = "curl" if since < 100 else "press"
@@ -76,7 +60,7 @@ class FakeChain:
         digest = hashlib.sha256(samples.tobytes()).hexdigest()
         found = FakeSet(self.began, self.taken, "press", digest)
         self.began = None
-        return [Ended(found)]
+        return [Ended(found, self.taken)]  # type: ignore[arg-type]
 
     def finish(self) -> list[Any]:
         self.parts.append(np.concatenate(self.seen))

@@ -23,6 +23,8 @@ from workoutlab.live import (
     SetStarted,
 )
 from workoutlab.live.keeping import pack, unpack
+from workoutlab.live.telling import Teller
+from workoutlab.recognition.segmentation.chain import Progress
 
 
 def make_workout(sets: list[tuple[int, int]], count: int) -> Any:
@@ -74,9 +76,6 @@ def test_push__events_do_not_depend_on_how_samples_were_cut(size: int) -> None:
 
 
 def test_push__a_repetition_that_is_taken_back_is_not_told_twice() -> None:
-    from tests.live_fakes import Progress
-    from workoutlab.live.telling import Teller
-
     counts = [1, 3, 2, 3, 4]
     changes = [Progress(k, "curl", 0.5, count) for k, count in enumerate(counts)]
     events = Teller().tell(changes, lambda sample: sample / 50, 0)

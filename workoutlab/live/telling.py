@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
 
 from workoutlab.live.events import Event, ExerciseSoFar, RepetitionDone, SetEnded, SetStarted
+from workoutlab.recognition.segmentation.chain import Change, Progress, Started
 
 __all__ = ["Teller"]
 
@@ -17,7 +17,7 @@ class Teller:
         self.repetitions = 0
 
     def tell(
-        self, changes: Iterable[Any], time_of: Callable[[float], float], offset: int
+        self, changes: Iterable[Change], time_of: Callable[[float], float], offset: int
     ) -> list[Event]:
         """Return the events of changes.
 
@@ -36,18 +36,17 @@ class Teller:
             for event in self._tell(change, lambda sample: time_of(sample + offset), offset)
         ]
 
-    def _tell(self, change: Any, time_of: Callable[[float], float], offset: int) -> list[Event]:
-        kind = type(change).__name__
-        if kind == "Started":
-            self.exercise, self.repetitions = "", 0
-            return [SetStarted(time_of(change.sample))]
-        if kind == "Progress":
+    def _tell(self, change: Change, time_of: Callable[[float], float], offset: int) -> list[Event]:
+        if isinstance(change, Progress):
             return self._progress(change, time_of(change.sample))
         self.exercise, self.repetitions = "", 0
-        found = _move(change.found, offset)
-        return [SetEnded(time_of(change.found.stop), found)]
+        if isinstance(change, Started):
+            return [SetStarted(time_of(change.sample))]
+        found = change.found
+        moved = replace(found, start=found.start + offset, stop=found.stop + offset)
+        return [SetEnded(time_of(found.stop), moved)]
 
-    def _progress(self, change: Any, time_s: float) -> list[Event]:
+    def _progress(self, change: Progress, time_s: float) -> list[Event]:
         told: list[Event] = []
         if change.exercise != self.exercise:
             self.exercise = change.exercise
@@ -56,7 +55,3 @@ class Teller:
             self.repetitions += 1
             told.append(RepetitionDone(time_s, self.repetitions))
         return told
-
-
-def _move(found: Any, by: int) -> Any:
-    return replace(found, start=found.start + by, stop=found.stop + by) if by else found

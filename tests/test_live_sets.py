@@ -1,0 +1,132 @@
+"""A session tells the sets that the recogniser finds in the same recording, bit for bit."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.recognisers import networks, recogniser, signal
+from workoutlab import Recording
+from workoutlab.live import (
+    Event,
+    ExerciseSoFar,
+    LiveSession,
+    RepetitionDone,
+    SetEnded,
+    SetStarted,
+)
+
+PLAN = [(15, None, 0), (25, 0, 0.5), (20, None, 0), (20, 1, 0.7), (15, None, 0)]
+SAMPLES = signal(PLAN)
+
+
+def play(packets: Any, known: Any, **options: Any) -> list[Event]:
+    session = LiveSession(known, **options)
+    events = [event for samples, time in packets for event in session.push(samples, time)]
+    return [*events, *session.finish()]
+
+
+def told(events: list[Event]) -> list[Any]:
+    return [facts(event.found) for event in events if isinstance(event, SetEnded)]
+
+
+def facts(found: Any) -> Any:
+    """Return all that is known of a set, to be compared bit for bit."""
+    row = found.row()
+    edges = None if found.repetitions is None else found.repetitions.edges.tolist()
+    return [repr(value) for value in row.values()], repr(dict(found.scores)), edges
+
+
+def cut(samples: Any, rate_hz: float, sizes: list[int]) -> list[Any]:
+    packets, first = [], 0
+    while first < len(samples):
+        size = sizes[len(packets) % len(sizes)]
+        packets.append((samples[first : first + size], 5.0 + first / rate_hz))
+        first += size
+    return packets
+
+
+@settings(max_examples=5, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 80), min_size=1, max_size=8),
+    seed=st.integers(0, 10**6),
+    kind=st.sampled_from(["known", "mlp"]),
+    rate_hz=st.sampled_from([50.0, 40.0, 100.0]),
+)
+def test_push__shuffled_packets_tell_the_sets_of_the_recording(
+    sizes: list[int], seed: int, kind: str, rate_hz: float
+) -> None:
+    random = np.random.default_rng(seed)
+    sizes = [max(sizes), *sizes]
+    packets = cut(SAMPLES, rate_hz, [4 * size for size in sizes])
+    packets += [packets[place] for place in random.integers(0, len(packets), 5)]
+    late = max(2.0 - 4 * max(sizes) / rate_hz, 0)
+    delayed = [time + random.uniform(0, late) for _, time in packets]
+    known = recogniser() if kind == "known" else networks("mlp", seed % 3)
+    horizon = max(2.0, 4 * max(sizes) / rate_hz)
+    shuffled = [packets[place] for place in np.argsort(delayed, kind="stable")]
+    events = play(shuffled, known, rate_hz=rate_hz, horizon=horizon)
+    found = known.find(Recording(user="a", session="b", acceleration=SAMPLES, rate_hz=rate_hz))
+    assert told(events) == [facts(each) for each in found.sets]
+
+
+def test_push__a_gap_gives_the_sets_of_a_recording_with_times() -> None:
+    time_ns = (np.arange(len(SAMPLES)) * 20_000_000).astype(np.int64)
+    time_ns[1400:] += 7_000_000_000
+    time_ns[3000:] += 400_000_000
+    found = recogniser().find(
+        Recording(user="a", session="b", acceleration=SAMPLES, time_ns=time_ns)
+    )
+    packets = [(SAMPLES[k : k + 10], int(time_ns[k])) for k in range(0, len(SAMPLES), 10)]
+    events = play(packets, recogniser(), time_unit="ns")
+    assert len(found.sets) >= 3
+    assert told(events) == [facts(each) for each in found.sets]
+
+
+def test_push__tells_a_set_before_it_ends() -> None:
+    events = play(cut(SAMPLES, 50, [10]), recogniser())
+    names = [event.name for event in events]
+    assert names.count("SetStarted") == names.count("SetEnded") == 2
+    first = names.index("SetEnded")
+    assert names.index("SetStarted") < names.index("ExerciseSoFar") < first
+    so_far = [event.exercise for event in events[:first] if isinstance(event, ExerciseSoFar)]
+    assert so_far[-1] == "curl"
+    started = next(event for event in events if isinstance(event, SetStarted))
+    assert started.time_s == pytest.approx(5 + 15, abs=1.5)
+    counted = [event.number for event in events[:first] if isinstance(event, RepetitionDone)]
+    assert counted == list(range(1, len(counted) + 1))
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from tests.recognisers import recogniser
+from tests.test_live_sets import SAMPLES, cut
+from workoutlab.live import LiveSession
+session = LiveSession.restore(recogniser(), Path(sys.argv[1]).read_bytes())
+for packet in cut(SAMPLES, 50, [10])[int(sys.argv[2]):]:
+    for event in session.push(*packet): print(repr(event.as_dict()))
+for event in session.finish(): print(repr(event.as_dict()))
+"""
+
+
+@pytest.mark.processes
+def test_restore__in_another_process_tells_the_same(tmp_path: Path) -> None:
+    packets, half = cut(SAMPLES, 50, [10]), 130  # within the first set
+    session = LiveSession(recogniser())
+    events = [event for packet in packets[:half] for event in session.push(*packet)]
+    (tmp_path / "state").write_bytes(session.state())
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(tmp_path / "state"), str(half)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[1],
+    )
+    lines = [repr(event.as_dict()) for event in events] + done.stdout.splitlines()
+    assert lines == [repr(event.as_dict()) for event in play(packets, recogniser())]
