@@ -189,16 +189,16 @@ def _measure_trends(quality: Quality) -> Iterator[Measure]:
     slower = _heed(slower, _LEAST_SLOWER)
     yield slower
     yield _trend("amplitude_loss", quality, lambda values: -drift_percent(values), size)
-    yield _heed(
-        _change("smaller_last", quality, np.log(size), lambda v: -change_percent(v), size),
-        _LEAST_SMALLER,
-    )
+    smaller = _change("smaller_last", quality, np.log(size), lambda v: -change_percent(v), size)
+    # A slower movement takes less force, and the sensor's own noise is more of its jerk: neither
+    # tells more than that it is slower.
+    implied = slower.matters and quality.amplitude_unit == "g"
+    yield smaller if implied else _heed(smaller, _LEAST_SMALLER)
     jerk = quality.jerk
     if np.isnan(jerk).any():
         yield _undefined("smoothness_change", "a repetition is too short, or nothing moves")
         return
     change = _change("smoothness_change", quality, jerk, _difference, jerk)
-    # A slower movement is a weaker one, in which the sensor's own noise is more of the jerk.
     yield change if slower.matters else _heed(change, _LEAST_JERKIER)
 
 

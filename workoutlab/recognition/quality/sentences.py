@@ -38,7 +38,7 @@ def _say_amplitude(quality: "Quality") -> Iterator[str]:
             yield f"{_last(quality)} went {abs(value):.0f} % {how} {first}."
         else:
             how = "less" if value > 0 else "more"
-            yield f"{_last(quality)} had {abs(value):.0f} % {how} force in them {first}."
+            yield f"{_last(quality)} moved with {abs(value):.0f} % {how} force {first}."
 
 
 def _say_rest(quality: "Quality") -> Iterator[str]:

@@ -20,9 +20,10 @@ Array = npt.NDArray[np.float64]
 _CUT_HZ: Final = 3.0
 """Lifting and lowering is slower than this, even where a repetition takes less than a second."""
 _MARGIN_S: Final = 1.0
-_LEAST_TILT_DEG: Final = 30.0
-"""Swinging a wrist by 0.3 m every 2.5 s pulls as much to the side as a tilt of 11 degrees does."""
-_MOST_STRAY: Final = 0.35
+_TILTS: Final = ((30.0, 0.35), (60.0, 0.55))
+"""Least angle in degrees, and most deviation of the norm against that of the vector. Swinging a
+wrist by 0.3 m every 2.5 s pulls as much to the side as a tilt of 11 degrees does."""
+_LEAST_ACROSS_G: Final = 0.2
 _LEAST_HEAVE_G: Final = 0.03
 """Of the standard deviation of the norm; an uncalibrated sensor shows less of it in a turn."""
 _LEAST_LINK: Final = 0.5
@@ -73,9 +74,9 @@ def follow(acceleration: npt.ArrayLike, rate_hz: float, edges: npt.ArrayLike) ->
     """Find the course of a set.
 
     The main way is the first principal axis of the acceleration below 3 Hz. Where the direction of
-    this acceleration covers 30 degrees or more, and its norm stays near that of gravity, the
-    movement is taken for a tilt, and the position is the angle in the plane of that axis and the
-    mean direction; elsewhere it is the acceleration along the axis.
+    this acceleration covers 30 degrees or more, and its norm stays near that of gravity (less so
+    from 60 degrees on), the movement is taken for a tilt, and the position is the angle in the
+    plane of that axis and the mean direction; elsewhere it is the acceleration along the axis.
 
     Parameters
     ----------
@@ -181,12 +182,11 @@ def _place(smoothed: Array, inside: Array) -> tuple[Array, str]:
     stray = float(norm.std() / max(np.sqrt((spread**2).sum(axis=1).mean()), 1e-9))
     across = centre - (centre @ axis) * axis
     size = np.linalg.norm(across)
-    if size > 0.2 and stray < _MOST_STRAY:
-        angle = np.degrees(np.arctan2(smoothed @ axis, smoothed @ (across / size)))
-        covered = angle[: len(inside)]
-        low, high = np.percentile(covered, [5, 95])
-        if high - low >= _LEAST_TILT_DEG and np.abs(np.diff(angle)).max() < 180:
-            return angle, "deg"
+    if size > _LEAST_ACROSS_G and stray < _TILTS[-1][1]:
+        way = across / size
+        low, high = np.percentile(np.arctan2(inside @ axis, inside @ way), [5, 95])
+        if any(np.degrees(high - low) >= least and stray < most for least, most in _TILTS):
+            return np.degrees(np.unwrap(np.arctan2(smoothed @ axis, smoothed @ way))), "deg"
     return (smoothed - centre) @ axis, "g"
 
 
