@@ -3,13 +3,23 @@
 from workoutlab.recognition.repetitions.baseline import count_muvr
 from workoutlab.recognition.repetitions.counting import Counter, count_repetitions
 from workoutlab.recognition.repetitions.results import Repetitions
+from workoutlab.recognition.repetitions.templates import (
+    CountedSet,
+    Template,
+    find_counted_sets,
+    learn_templates,
+)
 from workoutlab.recognition.repetitions.tempo import Tempo, find_phases
 
 __all__ = [
+    "CountedSet",
     "Counter",
     "Repetitions",
+    "Template",
     "Tempo",
     "count_muvr",
     "count_repetitions",
+    "find_counted_sets",
     "find_phases",
+    "learn_templates",
 ]

@@ -1,7 +1,7 @@
 """Counting the repetitions in a set, without labels."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +10,17 @@ from workoutlab.errors import InputError
 from workoutlab.kernels.repetitions import find_runs, smooth_to_grid
 from workoutlab.recognition.repetitions.results import Repetitions
 
-__all__ = ["Counter", "count_repetitions"]
+if TYPE_CHECKING:
+    from workoutlab.recognition.repetitions.templates import Template
+
+__all__ = ["Candidate", "Counter", "count_repetitions", "find_candidates"]
 
 _GRID_HZ: Final = 10.0
 _SMOOTH_S: Final = 0.12
 _OCTAVE: Final = 1.75
 _STEP: Final = 1.4
+_NEAR: Final = 0.1
+"""Of the best worth: how much less a reading may be worth to be 1/e as probable."""
 
 Doubles = npt.NDArray[np.float64]
 
@@ -68,7 +73,7 @@ def count_repetitions(
     rate_hz: float,
     *,
     counter: Counter | None = None,
-    template: object | None = None,  # noqa: ARG001
+    template: "Template | None" = None,
     exercise: str = "",  # noqa: ARG001
 ) -> Repetitions:
     """Count the repetitions in a set, finished or in progress.
@@ -84,7 +89,9 @@ def count_repetitions(
     counter
         How to count.
     template
-        What a repetition looks like, where that is known.
+        What a repetition of this person's exercise looks like, where that is known: it decides
+        between readings of the signal that are nearly as good, such as one movement of 4 s or two
+        of 2 s. Where arms take turns, the other arm's repetitions are given the second halves.
     exercise
         The exercise, where that is known.
 
@@ -107,8 +114,46 @@ def count_repetitions(
     """
     counter = counter or Counter()
     samples = _check(acceleration, rate_hz)
+    candidates = find_candidates(samples, rate_hz, counter)
+    if template is None:
+        return _choose(candidates, rate_hz, counter)
+    fitting = [
+        Candidate(weight + template.weigh(samples, rate_hz, edges), edges)
+        for weight, edges in candidates
+    ]
+    return _choose(fitting, rate_hz, counter, template.per_movement)
+
+
+class Candidate(NamedTuple):
+    """One reading of a set.
+
+    `weight` is the logarithm of how probable it is, up to a constant; `edges`, of shape
+    (repetition, 2), is where each repetition starts and stops, in samples.
+    """
+
+    weight: float
+    edges: Doubles
+
+
+def find_candidates(samples: Doubles, rate_hz: float, counter: Counter) -> list[Candidate]:
+    """Read a set in several ways, each with another range of durations.
+
+    Parameters
+    ----------
+    samples
+        Shape (sample, 3), in g, contiguous.
+    rate_hz
+        Sampling rate.
+    counter
+        How to count.
+
+    Returns
+    -------
+    list of Candidate
+        Those with a repetition; none where nothing repeats.
+    """
     if len(samples) < 2:
-        return _choose([], rate_hz, counter)
+        return []
     step = rate_hz / _GRID_HZ
     first, signal = smooth_to_grid(samples, step, _SMOOTH_S * rate_hz)
     runs = find_runs(
@@ -118,15 +163,12 @@ def count_repetitions(
         tempo_cost=counter.tempo_cost,
         noise=counter.noise_g**2,
     )
-    return _choose(
-        [
-            (worth / _GRID_HZ, first + step * edges.astype(np.float64))
-            for worth, edges in runs
-            if len(edges)
-        ],
-        rate_hz,
-        counter,
-    )
+    most = max(worth for worth, _ in runs)
+    return [
+        Candidate((worth / most - 1) / _NEAR, first + step * edges.astype(np.float64))
+        for worth, edges in runs
+        if len(edges)
+    ]
 
 
 def _check(acceleration: npt.ArrayLike, rate_hz: float) -> Doubles:
@@ -151,15 +193,25 @@ def _bands(counter: Counter) -> npt.NDArray[np.int64]:
         low *= _STEP
 
 
-def _choose(runs: list[tuple[float, Doubles]], rate_hz: float, counter: Counter) -> Repetitions:
-    if not runs:
+def _choose(
+    candidates: list[Candidate], rate_hz: float, counter: Counter, times: int = 1
+) -> Repetitions:
+    """Return the best reading, each of whose movements is so many repetitions."""
+    if not candidates:
         return Repetitions(0, 0, np.ones(1), np.empty((0, 2)), rate_hz)
-    worths = np.array([worth for worth, _ in runs])
-    weights = np.exp((worths - worths.max()) / (0.1 * worths.max()))
-    probabilities = np.zeros(max(len(edges) for _, edges in runs) + 2)
-    for weight, (_, edges) in zip(weights, runs, strict=True):
-        probabilities[len(edges) - 1 : len(edges) + 2] += weight * np.array([0.2, 0.6, 0.2])
+    weights = np.array([weight for weight, _ in candidates])
+    probabilities = np.zeros(times * max(len(edges) for _, edges in candidates) + 2)
+    for weight, (_, edges) in zip(np.exp(weights - weights.max()), candidates, strict=True):
+        count = times * len(edges)
+        probabilities[count - 1 : count + 2] += weight * np.array([0.2, 0.6, 0.2])
     probabilities /= probabilities.sum()
-    edges = runs[int(worths.argmax())][1]
+    edges = _divide(candidates[int(weights.argmax())].edges, times)
     sure = probabilities[len(edges)] >= counter.least_confidence
     return Repetitions(len(edges) if sure else None, len(edges), probabilities, edges, rate_hz)
+
+
+def _divide(edges: Doubles, times: int) -> Doubles:
+    """Divide each stretch into so many of one length."""
+    shares = np.arange(times + 1) / times
+    places = edges[:, :1] + (edges[:, 1:] - edges[:, :1]) * shares
+    return np.stack([places[:, :-1], places[:, 1:]], axis=2).reshape(-1, 2)

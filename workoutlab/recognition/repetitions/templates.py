@@ -1,0 +1,287 @@
+"""What is known of a person's repetitions of an exercise, learnt from sets whose count is known.
+
+Counting without labels finds several readings of a set, since a movement of 4 s that goes up and
+down alike may as well be two of 2 s. Sets whose count is known tell which reading this person's
+exercise wants: how long a repetition takes, what it looks like on the sensor's axes, and how many
+repetitions are counted for each movement of the arm that wears the sensor (two where the arms take
+turns).
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from workoutlab.errors import InputError
+from workoutlab.recognition.repetitions.counting import Candidate, Counter, find_candidates
+from workoutlab.recording import Recording
+
+__all__ = ["CountedSet", "Template", "find_counted_sets", "learn_templates"]
+
+Doubles = npt.NDArray[np.float64]
+
+_POINTS: Final = 12
+_LEAST_SPREAD: Final = 0.3
+"""In logarithms: how much the tempo of another set may differ even if the known ones agree."""
+_LIKENESS_WEIGHT: Final = 3.0
+_PERIOD_WEIGHT: Final = 0.5
+_FIT_WEIGHT: Final = 4.0
+_TURNS_COST: Final = 2.0
+"""By how much, each set, two repetitions a movement must explain the counts better than one."""
+_NOISE_G2: Final = 0.002
+
+
+@dataclass(frozen=True, eq=False)
+class CountedSet:
+    """A set whose number of repetitions is known.
+
+    Parameters
+    ----------
+    exercise
+        What was done.
+    acceleration
+        Shape (sample, 3), in g, gravity included.
+    rate_hz
+        Sampling rate.
+    repetitions
+        How often.
+    """
+
+    exercise: str
+    acceleration: npt.NDArray[np.floating[Any]]
+    rate_hz: float
+    repetitions: int
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """A repetition of an exercise as one person does it.
+
+    Parameters
+    ----------
+    exercise
+        The exercise.
+    period_s
+        Geometric mean of how long the watched arm's movement takes, in s.
+    spread
+        Standard deviation of the logarithm of that time from set to set.
+    per_movement
+        Repetitions for each movement: 2 where the arms take turns and the sensor sees one.
+    shape
+        Shape (3, 12), in g: the axes' course through a movement, each without its mean. It starts
+        anywhere in the movement.
+    sets
+        How many sets it was learnt from.
+
+    Raises
+    ------
+    InputError
+        If a number is out of its range or the shape is not as described.
+
+    Examples
+    --------
+    >>> template = Template("curl", 2.0, 0.3, 1, np.zeros((3, 12)), 4)
+    >>> Template.from_json(template.to_json()).period_s
+    2.0
+    """
+
+    exercise: str
+    period_s: float
+    spread: float
+    per_movement: int
+    shape: Doubles
+    sets: int
+
+    def __post_init__(self) -> None:
+        if not (0 < self.period_s < np.inf and 0 < self.spread < np.inf):
+            raise InputError(
+                f"template of {self.exercise!r}: expected a period and a spread above 0, "
+                f"got {self.period_s} and {self.spread}"
+            )
+        if self.per_movement < 1 or self.sets < 1:
+            raise InputError(
+                f"template of {self.exercise!r}: expected 1 or more repetitions a movement and "
+                f"sets, got {self.per_movement} and {self.sets}"
+            )
+        if self.shape.shape != (3, _POINTS) or not np.isfinite(self.shape).all():
+            raise InputError(
+                f"template of {self.exercise!r}: expected a finite shape (3, {_POINTS}), "
+                f"got {self.shape.shape}"
+            )
+
+    def weigh(self, acceleration: Doubles, rate_hz: float, edges: Doubles) -> float:
+        """Return the logarithm of how well a reading of a set fits, up to a constant.
+
+        Parameters
+        ----------
+        acceleration
+            Shape (sample, 3), in g: the set.
+        rate_hz
+            Sampling rate.
+        edges
+            Shape (movement, 2): where each movement starts and stops, in samples.
+        """
+        if not len(edges):
+            return -np.inf
+        period_s = float(np.median(edges[:, 1] - edges[:, 0])) / rate_hz
+        off = np.log(period_s / self.period_s) / self.spread
+        likeness = _compare(_draw(acceleration, edges), self.shape)[1]
+        return float(_LIKENESS_WEIGHT * likeness - _PERIOD_WEIGHT * off * off)
+
+    def to_json(self) -> str:
+        """Return it as JSON, with no rounding."""
+        return json.dumps({**vars(self), "shape": self.shape.tolist()})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Template":
+        """Return the template that :meth:`to_json` wrote.
+
+        Raises
+        ------
+        InputError
+            If the text is no template.
+        """
+        try:
+            facts = json.loads(text)
+            return cls(**{**facts, "shape": np.array(facts["shape"], np.float64)})
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"expected a template as JSON, got {text[:60]!r}") from error
+
+
+def find_counted_sets(recordings: Iterable[Recording]) -> list[CountedSet]:
+    """Return the sets of recordings whose repetitions are known, 1 or more.
+
+    Recordings whose rate is not regular are left out: resample them first.
+
+    Parameters
+    ----------
+    recordings
+        Of one person, since templates are personal.
+    """
+    return [
+        CountedSet(
+            one.exercise,
+            recording.acceleration[one.start : one.stop],
+            recording.rate_hz,
+            one.repetitions,
+        )
+        for recording in recordings
+        if recording.rate_hz is not None
+        for one in recording.sets
+        if one.repetitions
+    ]
+
+
+def learn_templates(
+    sets: Iterable[CountedSet], *, counter: Counter | None = None
+) -> dict[str, Template]:
+    """Learn what a person's repetitions look like, for each exercise with a set that fits.
+
+    A set whose count no reading comes near (within 2, or a quarter of it) teaches nothing: its
+    label or its signal is not whole.
+
+    Parameters
+    ----------
+    sets
+        Of one person.
+    counter
+        How repetitions are counted; the same as later, with the templates.
+
+    Returns
+    -------
+    dict
+        Templates by exercise.
+
+    Examples
+    --------
+    >>> angle = 2 * np.pi * np.arange(600) / 100
+    >>> moved = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
+    >>> known = learn_templates([CountedSet("swing", moved, 50, 6)])
+    >>> known["swing"].sets, known["swing"].per_movement
+    (1, 1)
+    """
+    counter = counter or Counter()
+    read: dict[str, list[_Read]] = {}
+    for one in sets:
+        samples = np.ascontiguousarray(one.acceleration, np.float64)
+        candidates = [c for c in find_candidates(samples, one.rate_hz, counter) if len(c.edges)]
+        if candidates:
+            read.setdefault(one.exercise, []).append(_Read(one, samples, candidates))
+    learnt = {exercise: _learn(exercise, reads) for exercise, reads in sorted(read.items())}
+    return {exercise: template for exercise, template in learnt.items() if template is not None}
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    known: CountedSet
+    samples: Doubles
+    candidates: Sequence[Candidate]
+
+    def choose(self, per_movement: int) -> tuple[float, Doubles]:
+        """Return the reading that fits the count best, and how well it does."""
+        label = self.known.repetitions + 0.5
+        return max(
+            (
+                (
+                    weight - _FIT_WEIGHT * abs(np.log((len(edges) * per_movement + 0.5) / label)),
+                    edges,
+                )
+                for weight, edges in self.candidates
+            ),
+            key=lambda pair: pair[0],
+        )
+
+
+def _learn(exercise: str, reads: Sequence[_Read]) -> Template | None:
+    one, two = (sum(read.choose(times)[0] for read in reads) for times in (1, 2))
+    per_movement = 2 if two > one + _TURNS_COST * len(reads) else 1
+    periods: list[float] = []
+    shapes: list[Doubles] = []
+    for read in reads:
+        edges = read.choose(per_movement)[1]
+        label = read.known.repetitions
+        if abs(len(edges) * per_movement - label) > max(2, 0.25 * label):
+            continue
+        periods.append(float(np.log(np.median(edges[:, 1] - edges[:, 0]) / read.known.rate_hz)))
+        shape = _draw(read.samples, edges)
+        shapes.append(_compare(shape, shapes[0])[0] if shapes else shape)
+    if not periods:
+        return None
+    return Template(
+        exercise,
+        period_s=float(np.exp(np.mean(periods))),
+        spread=float(np.hypot(np.std(periods), _LEAST_SPREAD)),
+        per_movement=per_movement,
+        shape=np.mean(shapes, axis=0),
+        sets=len(periods),
+    )
+
+
+def _draw(samples: Doubles, edges: Doubles) -> Doubles:
+    """Return the median course of movements, (3, 12), each axis without its mean."""
+    share = (np.arange(_POINTS) + 0.5) / _POINTS
+    places = edges[:, :1] + (edges[:, 1:] - edges[:, :1]) * share
+    width = np.median(edges[:, 1] - edges[:, 0]) / _POINTS
+    sums = np.concatenate([np.zeros((1, 3)), np.cumsum(samples, axis=0)])
+    index = np.arange(len(sums))
+    low = np.clip(places - width / 2, 0, len(samples) - 1)
+    high = np.clip(places + width / 2, 1, len(samples))
+    courses = np.stack(
+        [(np.interp(high, index, s) - np.interp(low, index, s)) / (high - low) for s in sums.T]
+    )
+    courses -= courses.mean(axis=2, keepdims=True)
+    drawn = np.median(courses, axis=1)
+    freed: Doubles = drawn - drawn.mean(axis=1, keepdims=True)
+    return freed
+
+
+def _compare(shape: Doubles, other: Doubles) -> tuple[Doubles, float]:
+    """Turn a shape to where it is most like the other; and how much: 1 if equal, -1 if opposed."""
+    turned = [np.roll(shape, turn, axis=1) for turn in range(_POINTS)]
+    products = [float((one * other).sum()) for one in turned]
+    best = int(np.argmax(products))
+    size = float((shape**2).sum() + (other**2).sum()) + _NOISE_G2 * _POINTS
+    return turned[best], 2 * products[best] / size
