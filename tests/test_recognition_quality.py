@@ -9,6 +9,7 @@ from scipy import stats
 from scipy.spatial.transform import Rotation
 
 from tests.simulated import perform
+from workoutlab.readers.muvr import Muvr
 from workoutlab.recognition.quality.assessing import assess
 from workoutlab.recognition.quality.measures import (
     MEASURES,
@@ -17,6 +18,7 @@ from workoutlab.recognition.quality.measures import (
     symmetry_index,
 )
 from workoutlab.recognition.quality.traces import trace_set
+from workoutlab.recognition.repetitions import count_repetitions, find_phases
 
 RATE = 50
 
@@ -269,3 +271,53 @@ def test_quality__can_not_be_changed():
     with pytest.raises(AttributeError):
         quality.amplitude_unit = "g"
     assert len(quality.line) < 700
+
+
+@pytest.fixture(scope="module")
+def recorded(real_data):
+    """Eight recorded sets of curls and extensions, and their repetitions as they are counted."""
+    sets = []
+    for number in range(1, 9):
+        path = real_data / "muvr" / "arms" / f"labelled_arms_jan-2_{number}.csv"
+        (recording,) = Muvr().read(path)
+        signal = recording.acceleration
+        sets.append((recording.sets[0].exercise, signal, count_repetitions(signal, RATE).edges))
+    return sets
+
+
+@pytest.mark.data
+def test_assess__tells_hardly_anything_of_shuffled_repetitions(recorded):
+    rng = np.random.default_rng(0)
+    told = in_order = tried = 0
+    for _, signal, edges in recorded:
+        in_order += bool(assess(signal, RATE, edges).sentences())
+        parts = [signal[low:high] for low, high in edges.round().astype(int)]
+        for _ in range(4):
+            shuffled = [parts[place] for place in rng.permutation(len(parts))]
+            stops = np.cumsum([len(part) for part in shuffled])
+            rows = np.column_stack([stops - [len(part) for part in shuffled], stops])
+            told += bool(assess(np.concatenate(shuffled), RATE, rows).sentences())
+            tried += 1
+    assert told <= 0.1 * tried
+    assert in_order >= 0.25 * len(recorded)
+
+
+@pytest.mark.data
+def test_assess__is_the_same_on_a_turned_watch(recorded):
+    turn = Rotation.random(random_state=1)
+    for _, signal, edges in recorded[:6]:
+        one, other = assess(signal, RATE, edges), assess(turn.apply(signal), RATE, edges)
+        assert one.sentences() == other.sentences()
+        for name in MEASURES:
+            assert other[name] == pytest.approx(one[name], rel=1e-3, abs=1e-3, nan_ok=True), name
+
+
+@pytest.mark.data
+def test_find_phases__tells_that_curls_go_down_slower_than_up(recorded):
+    shares = []
+    for exercise, signal, edges in recorded:
+        tempo = find_phases(signal, RATE, edges).as_dict()
+        if "curl" in exercise and not np.isnan(tempo["lifting_s"]):
+            shares.append(tempo["lifting_s"] / (tempo["lifting_s"] + tempo["lowering_s"]))
+    assert len(shares) >= 3
+    assert 0.3 < np.median(shares) < 0.5

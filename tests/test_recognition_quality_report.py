@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,3 +117,11 @@ def test_follow_quality__tells_a_change_and_its_chance():
     assert np.isnan(told.loc[("bob", "consistency"), "change"])
     with pytest.raises(InputError, match="no column 'grace'"):
         follow_quality(table, ["grace"])
+
+
+def test_follow_quality__reads_found_sets():
+    kept = [json.dumps({"consistency": each, "smoothness": None}) for each in (0.5, 0.6, 0.8)]
+    found = pd.DataFrame({"user": "ann", "exercise": "row", "quality": [*kept, ""]})
+    told = follow_quality(found, ["consistency", "smoothness"]).set_index("measure")
+    assert told["sets"].to_dict() == {"consistency": 3, "smoothness": 0}
+    assert told.loc["consistency", "median"] == 0.6

@@ -1,5 +1,6 @@
 """The quality of all sets of a lab, one row a set, and how it changes from set to set."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Unpack
@@ -206,9 +207,10 @@ def follow_quality(table: pd.DataFrame, measures: Sequence[str] = ("consistency"
     Parameters
     ----------
     table
-        As :func:`assess_sets` returns it; sets are taken in its order.
+        As :func:`assess_sets` or :meth:`workoutlab.Lab.found` returns it; sets are taken in its
+        order.
     measures
-        Names of its columns of numbers.
+        Names of its columns of numbers, or of measures in its column ``quality``.
 
     Returns
     -------
@@ -220,7 +222,7 @@ def follow_quality(table: pd.DataFrame, measures: Sequence[str] = ("consistency"
     Raises
     ------
     InputError
-        If there is no such column.
+        If there is no such column or measure.
 
     Examples
     --------
@@ -230,9 +232,8 @@ def follow_quality(table: pd.DataFrame, measures: Sequence[str] = ("consistency"
     >>> follow_quality(table)[["sets", "median", "change"]].round(2).to_dict("records")
     [{'sets': 5, 'median': 0.7, 'change': 0.4}]
     """
-    for name in measures:
-        if name not in table.columns:
-            raise InputError(f"measures: the table has no column {name!r}")
+    columns = {name: _column(table, name) for name in measures}
+    table = table[["user", "exercise"]].assign(**columns)
     rows = [
         {"user": user, "exercise": exercise, "measure": name, **_follow(group[name].to_numpy())}
         for (user, exercise), group in table.groupby(["user", "exercise"], sort=True)
@@ -241,6 +242,15 @@ def follow_quality(table: pd.DataFrame, measures: Sequence[str] = ("consistency"
     return pd.DataFrame(
         rows, columns=["user", "exercise", "measure", "sets", "median", "change", "chance"]
     )
+
+
+def _column(table: pd.DataFrame, name: str) -> Any:
+    if name in table.columns:
+        return table[name].to_numpy(np.float64, na_value=np.nan)
+    if name not in MEASURES or "quality" not in table.columns:
+        raise InputError(f"measures: the table has no column {name!r}")
+    kept = [json.loads(each or "{}").get(name) for each in table["quality"]]
+    return np.array([np.nan if each is None else each for each in kept], dtype=np.float64)
 
 
 def _follow(values: Any) -> dict[str, float]:
