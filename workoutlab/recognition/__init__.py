@@ -6,6 +6,7 @@ from workoutlab.recognition.corrections.correcting import CorrectResult, correct
 from workoutlab.recognition.corrections.correction import Correction
 from workoutlab.recognition.corrections.curve import CorrectionCurve
 from workoutlab.recognition.corrections.measuring import correction_curve
+from workoutlab.recognition.corrections.reporting import LoopReport, loop_report
 from workoutlab.recognition.estimators.estimator import Estimator
 from workoutlab.recognition.evaluation.composing import Stitching, compose, list_pauses
 from workoutlab.recognition.evaluation.composition import Composition
@@ -46,6 +47,7 @@ __all__ = [
     "Evaluation",
     "Grid",
     "Halving",
+    "LoopReport",
     "Models",
     "PersonalNetwork",
     "Protocol",
@@ -65,6 +67,7 @@ __all__ = [
     "evaluate_sets",
     "list_pauses",
     "load_safetensors",
+    "loop_report",
     "match_events",
     "promote",
     "recognise",

@@ -20,7 +20,7 @@ from workoutlab.schema import RECOGNISED, RECORDINGS, Column, Table
 from workoutlab.store import layout, tables
 from workoutlab.store.arrays import find_group
 
-__all__ = ["RUNS", "append_found", "check", "count_found", "read_found", "read_known"]
+__all__ = ["RUNS", "append_found", "check", "count_found", "read_found", "read_known", "read_runs"]
 
 RUNS: Final = Table(
     "runs",
@@ -134,6 +134,15 @@ def read_found(
         runs = runs[runs["user"].isin(list(users))]
     frame = tables.read(home, RECOGNISED)
     return frame[frame["run"].isin(runs.index)]
+
+
+def read_runs(root: zarr.Group, name: str | None = None) -> pd.DataFrame:
+    """Return the runs of a recogniser, or of all, in their order."""
+    home = find_group(root, layout.FOUND)
+    if home is None:
+        return pd.DataFrame(columns=list(RUNS.columns))
+    runs = tables.read(home, RUNS)
+    return runs if name is None else runs[runs["recogniser"] == name]
 
 
 def _check_name(name: str | None, runs: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ from workoutlab.schema import COACHED, SETS, TABLES
 from workoutlab.store import export, layout, summary, tables, verification
 from workoutlab.store.address import Address
 from workoutlab.store.arrays import find_group
-from workoutlab.store.found import read_found
+from workoutlab.store.found import read_found, read_runs
 from workoutlab.store.labels import find_corrected, read_corrections, read_sets
 from workoutlab.store.lookup import read_recording, read_samples
 from workoutlab.store.opening import connect
@@ -314,6 +314,29 @@ class View:
             wanted = None if users is None else list(users)
             frame = read_found(root, name, wanted, history=history)
             return frame.assign(corrected=frame.index.isin(find_corrected(root)))
+
+    def runs(self, name: str | None = None) -> "pd.DataFrame":
+        """List the times that recordings were gone through for sets, the latest last.
+
+        Parameters
+        ----------
+        name
+            Of the recogniser; by default those of all.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``user``, ``recording``, ``recogniser``, ``digest``, ``sets`` (how many were
+            found) and ``made_ns``, indexed by what ``run`` names in :meth:`found`.
+
+        Examples
+        --------
+        >>> from workoutlab import Lab
+        >>> len(Lab("memory://nothing-run").runs())
+        0
+        """
+        with self._looking():
+            return read_runs(self.root(), name)
 
     def corrections(self) -> "pd.DataFrame":
         """List all corrections, by the number of the set that each made.
