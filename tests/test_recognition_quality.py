@@ -1,4 +1,5 @@
 import json
+from itertools import combinations, permutations
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,6 +12,11 @@ from scipy.spatial.transform import Rotation
 from tests.simulated import perform
 from workoutlab.readers.muvr import Muvr
 from workoutlab.recognition.quality.assessing import assess
+from workoutlab.recognition.quality.chance import (
+    alternation_chance,
+    parity_chance,
+    trend_chance,
+)
 from workoutlab.recognition.quality.measures import (
     MEASURES,
     drift_percent,
@@ -233,6 +239,42 @@ def test_drift_percent__is_the_slope_of_theil_and_sen(values):
     slope = stats.theilslopes(np.log(values)).slope
     expected = 100 * np.expm1(slope * (len(values) - 1))
     assert drift_percent(np.array(values)) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def test_trend_chance__is_the_share_of_all_orders():
+    values = np.array([1.0, 1.2, 0.9, 1.3, 1.5, 1.4])
+    weights = (np.arange(1, 7) / 6) ** 2
+    weights -= weights.mean()
+    came = abs(weights @ values)
+    drawn = [abs(weights @ np.array(order)) for order in permutations(values)]
+    share = np.mean(np.array(drawn) >= came - 1e-9)
+    assert trend_chance(values) == pytest.approx(share, abs=0.01)
+
+
+def test_alternation_chance__is_the_share_of_all_labels():
+    rng = np.random.default_rng(3)
+    places = np.tile([0.0, 1.0], 5) + rng.normal(0, 0.6, 10)
+    distances = np.abs(places[:, np.newaxis] - places)
+    known = ~np.eye(10, dtype=bool)
+
+    def apart(odd):
+        signs = np.ones(10)
+        signs[list(odd)] = -1
+        return -(signs @ np.where(known, distances - distances[known].mean(), 0) @ signs)
+
+    drawn = [apart(odd) for odd in combinations(range(10), 5)]
+    share = np.mean(np.array(drawn) >= apart(range(1, 10, 2)) - 1e-9)
+    assert alternation_chance(distances, known) == pytest.approx(share, abs=0.015)
+
+
+def test_parity_chance__knows_what_alternates():
+    assert parity_chance(np.tile([1.0, 2.0], 6)) < 0.01
+    assert parity_chance(np.repeat([1.0, 2.0], 6)) == 1
+
+
+def test_trend_chance__of_long_sets_takes_bounded_memory():
+    values = np.linspace(0, 1, 2000)
+    assert trend_chance(values) == pytest.approx(0.01, abs=0.001)  # one of 101 orders
 
 
 def test_symmetry_index__has_a_sign_and_a_bound():

@@ -22,6 +22,8 @@ Array = npt.NDArray[np.float64]
 
 ORDERS: Final = 4999
 """Shuffled orders; with the one that came they tell probabilities to 1/5000."""
+_MOST_WEIGHTS: Final = 200_000
+"""Of the orders of a set: those of sets of 40 repetitions or more are fewer, to bound memory."""
 _SEED: Final = 20151
 _SLACK: Final = 1e-9
 
@@ -81,22 +83,23 @@ def _share(drawn: Array, came: float) -> float:
     return (1 + as_far) / (1 + len(drawn))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _trend_orders(count: int) -> Array:
     """Return the weights of a trend, first in order, then shuffled; shape (order, repetition)."""
     weights = (np.arange(1, count + 1) / count) ** 2
     return _shuffle(weights - weights.mean())
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _parity_orders(count: int) -> Array:
     signs = np.where(np.arange(count) % 2, -1.0, 1.0)
     return _shuffle(signs)
 
 
 def _shuffle(weights: Array) -> Array:
+    orders = min(ORDERS, _MOST_WEIGHTS // len(weights))
     rng = np.random.default_rng(_SEED)
-    shuffled = rng.permuted(np.tile(weights, (ORDERS, 1)), axis=1)
-    orders = np.vstack([weights, shuffled])
-    orders.flags.writeable = False
-    return orders
+    shuffled = rng.permuted(np.tile(weights, (orders, 1)), axis=1)
+    drawn = np.vstack([weights, shuffled])
+    drawn.flags.writeable = False
+    return drawn

@@ -48,10 +48,10 @@ _THEIL: Final = "median slope after Theil (1950) and Sen (1968)"
 
 MEASURES: Final[Mapping[str, Definition]] = {
     "consistency": Definition(
-        "0..1", "mean likeness of repetitions to each other; 1: all the same", _DTW
+        "", "mean likeness of repetitions to each other; 1: the same, 0: unrelated", _DTW
     ),
     "similarity": Definition(
-        "0..1", "likeness to the person's own good sets, median over these", _DTW, 1
+        "", "likeness to the person's own good sets; 1: the same, 0: unrelated", _DTW, 1
     ),
     "smoothness": Definition(
         "ln",

@@ -53,7 +53,7 @@ _UNITS: Final[Mapping[str, str]] = {
     "start_s": "s",
     "stop_s": "s",
     **dict.fromkeys(("tempo_s", "lowering_s", "lifting_s", "pause_s"), "s"),
-    **{name: MEASURES[name].unit for name in _TOLD},
+    **{name: MEASURES[name].unit for name in _TOLD if MEASURES[name].unit},
 }
 
 
@@ -195,7 +195,7 @@ def _frame(
     frame = pd.DataFrame(rows, columns=names).set_index("set").sort_index()
     for name in ("labelled", "counted"):
         frame[name] = frame[name].astype("Int64")
-    for name in _UNITS:
+    for name in {*_UNITS, *_TOLD}:
         frame[name] = frame[name].astype("float64")
     frame.attrs = {"units": dict(_UNITS), "failed": dict(failed), "snapshot": snapshot}
     return frame
