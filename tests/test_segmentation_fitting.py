@@ -16,6 +16,7 @@ from workoutlab.recognition.segmentation.calibration import (
     tempered,
 )
 from workoutlab.recognition.segmentation.fitting import fit_recogniser
+from workoutlab.recognition.segmentation.novelty import Neighbours
 from workoutlab.recognition.segmentation.settings import SetRecipe
 
 RATE = 50
@@ -50,7 +51,8 @@ def draw_held(draw):
     random = np.random.default_rng(draw(st.integers(0, 99)))
     chances = random.dirichlet(np.ones(3), windows)
     sets = np.sort(random.integers(0, 5, windows))
-    return Held(chances, (sets % 3).astype(np.int64), sets, (sets % 2).astype(np.int64))
+    truth, fold = (sets % 3).astype(np.int64), (sets % 2).astype(np.int64)
+    return Held(chances, truth, sets, fold, random.random(windows))
 
 
 held = st.composite(draw_held)()
@@ -195,6 +197,41 @@ def test_held__weighs_classes_and_their_sets_alike(rows):
 
 
 def test_calibrate__without_held_sets_changes_nothing():
-    none = np.empty(0, np.int64)
-    empty = Held(np.empty((0, 2)), none, none, none)
-    assert calibrate(empty, empty, 0.05) == Calibration()
+    assert calibrate(Held.none(2), Held.none(3), 0.05) == Calibration()
+    assert calibrate(None, None, 0.05) == Calibration()
+
+
+@quick
+@given(st.integers(1, 40), st.integers(1, 6), st.integers(0, 99))
+def test_neighbours__are_those_of_a_slow_search(windows, most, seed):
+    random = np.random.default_rng(seed)
+    inputs = random.normal(size=(windows, 4)).astype(np.float32)
+    inputs[random.random(inputs.shape) < 0.1] = np.nan
+    others = random.normal(size=(5, 4)).astype(np.float32)
+    known = Neighbours.fit(inputs, random.integers(0, 3, windows), most)
+    assert len(known.windows) == min(windows, most)
+    apart = known.standardise(others)[:, None].astype(float) - known.windows
+    slow = np.sqrt((apart**2).mean(axis=2).min(axis=1))
+    np.testing.assert_allclose(known.measure(others), slow, atol=1e-6)
+    again = Neighbours.unpack(known.pack(), 4)
+    np.testing.assert_array_equal(again.measure(others), known.measure(others))
+
+
+def test_neighbours__remember_every_set():
+    inputs = np.arange(1000, dtype=np.float32)[:, None]
+    known = Neighbours.fit(inputs, np.repeat([0, 1, 2], [990, 5, 5]), most=12)
+    found = np.round(known.windows[:, 0] * known.scale + known.center)
+    assert [(found >= 990).sum(), (found >= 995).sum()] == [8, 4]
+
+
+def test_recogniser__calls_unknown_what_is_strange():
+    recogniser = fit_recogniser(sessions(), FAST)
+    other = session("curl", seed=8)
+    random = np.random.default_rng(0)
+    other.acceleration[1000:2000] = random.normal(0, 2.0, size=(1000, 3))
+    scores = recogniser.exercises.score(other.acceleration, np.arange(1000, 1700, 50), RATE)
+    assert recogniser.judge(scores).exercise == "unknown"
+    known = recogniser.exercises.score(
+        session("curl", seed=8).acceleration, np.arange(1100, 1700, 50), RATE
+    )
+    assert recogniser.judge(known).exercise == "curl"

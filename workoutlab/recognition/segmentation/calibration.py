@@ -28,6 +28,10 @@ _LEAST: Final = 1e-12
 _RANGE: Final = (-3.0, 3.0)
 """Where the natural logarithm of a temperature is looked for."""
 _BINS: Final = 10
+_SURE: Final = 0.9
+"""A confidence that is never too low, however sure the network was of all sets held out."""
+_FOR_STRANGE: Final = 0.2
+"""Of the sets that may be lost, the share that strangeness may take; low confidence the rest."""
 
 
 def tempered(chances: npt.ArrayLike, temperature: float) -> Doubles:
@@ -64,7 +68,11 @@ def tempered(chances: npt.ArrayLike, temperature: float) -> Doubles:
 
 
 def fit_temperature(
-    chances: npt.ArrayLike, truth: Integers, weights: npt.ArrayLike | None = None
+    chances: npt.ArrayLike,
+    truth: Integers,
+    weights: npt.ArrayLike | None = None,
+    *,
+    units: float = np.inf,
 ) -> float:
     """Return the temperature under which held-out chances say best what was done.
 
@@ -76,6 +84,10 @@ def fit_temperature(
         Shape (row,): the class of each.
     weights
         Shape (row,): how much each counts; all alike by default.
+    units
+        How many independent observations these are. Few that are all right would ask for a
+        temperature of 0; so the square of its logarithm, over twice this number, is added to the
+        loss: a normal prior of standard deviation 1.
 
     Returns
     -------
@@ -101,7 +113,8 @@ def fit_temperature(
     def loss(logarithm: float) -> float:
         right = tempered(values, float(np.exp(logarithm)))[rows, truth]
         costs = -np.log(np.maximum(right, _LEAST))
-        return float(np.average(costs, weights=None if weights is None else np.asarray(weights)))
+        mean = np.average(costs, weights=None if weights is None else np.asarray(weights))
+        return float(mean + logarithm**2 / (2 * units))
 
     found = minimize_scalar(loss, bounds=_RANGE, method="bounded", options={"xatol": 1e-4})
     return float(np.exp(found.x))
@@ -196,7 +209,7 @@ def choose_threshold(confidence: npt.ArrayLike, right: npt.ArrayLike, lost: floa
     Returns
     -------
     float
-        The highest threshold that calls no more of them unknown; 0 without any.
+        The highest threshold that calls no more of them unknown; -inf without any.
 
     Examples
     --------
@@ -205,7 +218,7 @@ def choose_threshold(confidence: npt.ArrayLike, right: npt.ArrayLike, lost: floa
     """
     kept = np.sort(np.asarray(confidence, np.float64)[np.asarray(right, bool)])
     if not len(kept):
-        return 0.0
+        return -np.inf
     return float(kept[min(int(lost * len(kept) + 1e-9), len(kept) - 1)])
 
 
@@ -219,12 +232,15 @@ class Held:
         Shape (window, class).
     truth, sets, fold
         Shape (window,): the class, the set, and the part that was left out with it.
+    strangeness
+        Shape (window,): how far each is from the windows that were trained on.
     """
 
     chances: Doubles
     truth: Integers
     sets: Integers
     fold: Integers
+    strangeness: Doubles
 
     def weigh(self) -> Doubles:
         """Return weights under which every class counts alike, and in a class every set."""
@@ -235,12 +251,18 @@ class Held:
         return weights
 
     def average(self) -> "Held":
-        """Return one row a set: the mean chances of its windows."""
+        """Return one row a set: the mean chances and strangeness of its windows."""
         _, first, set_of = np.unique(self.sets, return_index=True, return_inverse=True)
-        counts = np.bincount(set_of)[:, None]
+        counts = np.bincount(set_of)
         means = np.zeros((len(first), self.chances.shape[1]))
         np.add.at(means, set_of, self.chances)
-        return Held(means / counts, self.truth[first], self.sets[first], self.fold[first])
+        return Held(
+            chances=means / counts[:, None],
+            truth=self.truth[first],
+            sets=self.sets[first],
+            fold=self.fold[first],
+            strangeness=np.bincount(set_of, self.strangeness) / counts,
+        )
 
     def temper(self, *, weighted: bool) -> tuple[float, "Held"]:
         """Return the temperature of all, and each part as that of the others makes it."""
@@ -249,10 +271,16 @@ class Held:
         for fold in np.unique(self.fold):
             inside = self.fold == fold
             others = ~inside
-            fitted = fit_temperature(self.chances[others], self.truth[others], weights[others])
+            fitted = fit_temperature(
+                self.chances[others],
+                self.truth[others],
+                weights[others],
+                units=len(np.unique(self.sets[others])),
+            )
             after[inside] = tempered(self.chances[inside], fitted)
-        whole = fit_temperature(self.chances, self.truth, weights)
-        return whole, Held(after, self.truth, self.sets, self.fold)
+        units = len(np.unique(self.sets))
+        whole = fit_temperature(self.chances, self.truth, weights, units=units)
+        return whole, replace(self, chances=after)
 
     def rely(self) -> Reliability:
         """Compare its confidences with how often they are right."""
@@ -262,7 +290,7 @@ class Held:
     def none(cls, classes: int) -> "Held":
         """Return that there are no windows."""
         empty = np.empty(0, np.int64)
-        return cls(np.empty((0, classes)), empty, empty, empty)
+        return cls(np.empty((0, classes)), empty, empty, empty, np.empty(0))
 
     @property
     def right(self) -> npt.NDArray[np.bool_]:
@@ -281,14 +309,14 @@ class Calibration:
         Temperatures of the stages' windows.
     sets
         Temperature of the mean chances of a set.
-    threshold
-        Sets of lower confidence are called unknown.
+    threshold, strangest
+        Sets of lower confidence, or stranger on average, are called unknown.
     held
         Sets, of how many a network that was not trained on them said which exercise they are.
     wrong
         How many of these it named wrongly.
     lost, kept
-        How many named rightly the threshold calls unknown, and how many named wrongly it does not.
+        How many named rightly are called unknown, and how many named wrongly are not.
     reliability
         Of ``"activity"``, ``"exercise"`` (windows) and ``"sets"``, before and after.
     """
@@ -297,6 +325,7 @@ class Calibration:
     exercise: float = 1.0
     sets: float = 1.0
     threshold: float = 0.0
+    strangest: float = np.inf
     held: int = 0
     wrong: int = 0
     lost: int = 0
@@ -312,6 +341,7 @@ class Calibration:
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON takes it."""
         told = {name: getattr(self, name) for name in _NUMBERS}
+        told["strangest"] = None if np.isinf(self.strangest) else self.strangest
         tables = {
             name: [each.as_dict() for each in pair] for name, pair in self.reliability.items()
         }
@@ -324,12 +354,15 @@ class Calibration:
             name: (Reliability.read(before), Reliability.read(after))
             for name, (before, after) in told["reliability"].items()
         }
-        return cls(**{name: told[name] for name in _NUMBERS}, reliability=pairs)
+        numbers = {name: told[name] for name in _NUMBERS}
+        numbers["strangest"] = np.inf if told["strangest"] is None else told["strangest"]
+        return cls(**numbers, reliability=pairs)
 
     def __str__(self) -> str:
         lines = [
-            f"{self.held} sets held out: {self.wrong} named wrongly; below the threshold of "
-            f"{self.threshold:.2f} {self.lost} named rightly, {self.wrong - self.kept} wrongly"
+            f"{self.held} sets held out: {self.wrong} named wrongly; called unknown, below a "
+            f"confidence of {self.threshold:.2f} or stranger than {self.strangest:.2f}: "
+            f"{self.lost} named rightly, {self.wrong - self.kept} wrongly"
         ]
         for name, (before, after) in self.reliability.items():
             unit = "sets" if name == "sets" else f"windows, {name}"
@@ -341,7 +374,7 @@ class Calibration:
 
 
 _NUMBERS: Final = (
-    *("activity", "exercise", "sets", "threshold"),
+    *("activity", "exercise", "sets", "threshold", "strangest"),
     *("held", "wrong", "lost", "kept"),
 )
 
@@ -367,8 +400,10 @@ def calibrate(activity: Held | None, exercise: Held | None, lost: float) -> Cali
     means = named.average()
     of_sets, sets = means.temper(weighted=False)
     confidence = sets.chances.max(axis=1, initial=0.0)
-    threshold = choose_threshold(confidence, sets.right, lost)
-    unknown = confidence < threshold
+    threshold = choose_threshold(confidence, sets.right, (1 - _FOR_STRANGE) * lost)
+    threshold = min(max(threshold, 0.0), _SURE)
+    strangest = -choose_threshold(-sets.strangeness, sets.right, _FOR_STRANGE * lost)
+    unknown = (confidence < threshold) | (sets.strangeness > strangest)
     pairs = {
         "activity": (activity, moved),
         "exercise": (exercise, named),
@@ -379,6 +414,7 @@ def calibrate(activity: Held | None, exercise: Held | None, lost: float) -> Cali
         exercise=of_exercise,
         sets=of_sets,
         threshold=threshold,
+        strangest=strangest,
         held=len(sets.truth),
         wrong=int((~sets.right).sum()),
         lost=int((sets.right & unknown).sum()),

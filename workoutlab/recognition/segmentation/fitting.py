@@ -20,6 +20,7 @@ from workoutlab.recognition.recipe import Recipe
 from workoutlab.recognition.segmentation.blueprint import Blueprint
 from workoutlab.recognition.segmentation.calibration import Calibration, Held, calibrate
 from workoutlab.recognition.segmentation.grouped import Grouped, Sole
+from workoutlab.recognition.segmentation.novelty import Neighbours
 from workoutlab.recognition.segmentation.recogniser import ACTIVITY, Recogniser, Stage
 from workoutlab.recognition.segmentation.settings import SetRecipe
 from workoutlab.recognition.tuning.validation import deal_folds
@@ -88,6 +89,12 @@ class Lesson:
         heads, members = found[: len(sides)], iter(found[len(sides) :])
         exercises = [np.unique(self.material.exercises[groups == name]).tolist() for name in names]
         return [Grouped.of(head, [(each, next(members)) for each in exercises]) for head in heads]
+
+    def remember(self, among: Mask) -> Neighbours:
+        """Return what tells windows of some segments from stranger ones."""
+        rows = self.material.find_windows(among)
+        sets = self.material.sets[self.material.segment[rows]]
+        return Neighbours.fit(self.material.inputs[rows], sets)
 
     def whole(self) -> Side:
         """Return the side that learns from everything."""
@@ -166,7 +173,8 @@ def _predict_held(lesson: Lesson, sides: Sequence[Side], predictors: Sequence[Pr
         segment = material.segment[rows]
         chances = np.asarray(predictor.predict(material.inputs[rows]), np.float64)
         told = (material.targets[rows], material.sets[segment], np.full(len(rows), fold))
-        parts.append((chances, *told))
+        strangeness = lesson.remember(side.train).measure(material.inputs[rows])
+        parts.append((chances, *told, strangeness))
     if not parts:
         return Held.none(len(lesson.classes))
     return Held(*(np.concatenate(each) for each in zip(*parts, strict=True)))
@@ -247,7 +255,13 @@ def fit_recogniser(
     assert named is not None
     calibration = calibrate(of_activity, of_exercise, settings.lost)
     digests = "\n".join([activity.digest, exercise.digest, settings.digest()])
-    made = make_recogniser(settings.blueprint(), calibration, (moved, named), exercise.classes)
+    made = make_recogniser(
+        settings.blueprint(),
+        calibration,
+        (moved, named),
+        exercise.classes,
+        novelty=exercise.remember(exercise.whole().train),
+    )
     return replace(made, name=name, digest=hashlib.sha256(digests.encode()).hexdigest())
 
 
@@ -289,6 +303,7 @@ def make_recogniser(
     predictors: tuple[Predictor, Predictor],
     exercises: tuple[str, ...],
     *,
+    novelty: Neighbours | None = None,
     models: tuple[str, str] = ("", ""),
 ) -> Recogniser:
     """Put a recogniser together.
@@ -303,6 +318,8 @@ def make_recogniser(
         Of both stages.
     exercises
         Names of the second stage's classes.
+    novelty
+        Tells how strange windows are to the second stage.
     models
         Which models these are in a lab.
     """
@@ -321,6 +338,7 @@ def make_recogniser(
             blueprint.inputs[stage],
             *blueprint.sizes[stage],
             temperature=temperature,
+            novelty=novelty if stage == "exercise" else None,
             model=model,
         )
         for stage, classes, predictor, temperature, model in described
@@ -333,6 +351,7 @@ def make_recogniser(
         counter=blueprint.counter,
         temperature=calibration.sets,
         threshold=calibration.threshold,
+        strangest=calibration.strangest,
         user=EVERYONE,
         calibration=calibration,
     )

@@ -14,9 +14,15 @@ from workoutlab.recognition.segmentation.blueprint import Blueprint
 from workoutlab.recognition.segmentation.calibration import Calibration
 from workoutlab.recognition.segmentation.fitting import make_recogniser
 from workoutlab.recognition.segmentation.grouped import Grouped, Sole
+from workoutlab.recognition.segmentation.novelty import Neighbours
 from workoutlab.recognition.segmentation.recogniser import Recogniser
 from workoutlab.schema import EVERYONE, check_id
-from workoutlab.store.recognisers import check_known, list_recognisers, read_stages
+from workoutlab.store.recognisers import (
+    check_known,
+    list_recognisers,
+    read_stages,
+    read_windows,
+)
 
 __all__ = ["Names", "list_recognisers", "open_recogniser"]
 
@@ -93,11 +99,15 @@ def open_recogniser(lab: Lab, name: str = "sets", user: str = EVERYONE) -> Recog
     told = json.loads(exercise["calibration"])
     named, classes, model = _open_exercises(lab, names, exercise["user"], told["groups"])
     parts = [Calibration.read(json.loads(found[stage]["calibration"])) for stage in STAGES]
+    blueprint = Blueprint.read(exercise["settings"]["blueprint"])
+    taken, length = blueprint.inputs["exercise"], blueprint.sizes["exercise"][0]
+    packed = read_windows(root, name, exercise)
     recogniser = make_recogniser(
-        Blueprint.read(exercise["settings"]["blueprint"]),
+        blueprint,
         parts[1].join(parts[0]),
         (moved.network, named),
         classes,
+        novelty=Neighbours.unpack(packed, len(taken.names(length))) if len(packed) else None,
         models=(f"{names.activity} of {found['activity']['user']}", model),
     )
     digests = "\n".join(

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final, Unpack
 
 import numpy as np
+import numpy.typing as npt
 import zarr
 
 from workoutlab import __version__
@@ -38,7 +39,7 @@ __all__ = ["RecogniserResult", "train_recogniser"]
 
 _DECISIVE: Final = tuple(
     f"recognition/segmentation/{name}.py"
-    for name in ("calibration", "fitting", "grouped", "teaching")
+    for name in ("calibration", "fitting", "grouped", "novelty", "teaching")
 )
 _PER_COMMIT: Final = 64
 """Calibrations that are committed together: a run that is killed repeats no more of them."""
@@ -166,6 +167,10 @@ def train_recogniser(
     )
 
 
+_Calibrated = tuple[dict[str, Any], npt.NDArray[np.float32]]
+"""A row of the table of stages, and the windows that it remembers, packed."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Job:
     """A stage to calibrate for one person: what it learns from, and how."""
@@ -288,7 +293,7 @@ def _calibrate_all(
     missing = [job for job in jobs if not _is_known(job, known)]
     done: dict[str, list[str]] = {stage: [] for stage in STAGES}
     failed: dict[str, str] = {}
-    waiting: list[dict[str, Any]] = []
+    waiting: list[_Calibrated] = []
     show = running.get("progress", True)
     with progress("calibrations", len(jobs), before=len(jobs) - len(missing), show=show) as report:
         outcomes = run_tasks(_calibrate, (_part(job) for job in missing))
@@ -327,7 +332,7 @@ def _part(job: _Job) -> _Job:
     return replace(job, windows=windows, person=person)
 
 
-def _calibrate(job: _Job) -> dict[str, Any]:
+def _calibrate(job: _Job) -> _Calibrated:
     """Calibrate one stage for one person: the task that workers run."""
     grouped = job.settings.grouped and job.stage == "exercise"
     lesson = replace(read_lesson(job.windows, job.person, job.recipe), grouped=grouped)
@@ -335,7 +340,8 @@ def _calibrate(job: _Job) -> dict[str, Any]:
     activity, exercise = (held, None) if job.stage == "activity" else (None, held)
     told = calibrate(activity, exercise, job.settings.lost).as_dict()
     told["groups"] = dict(_list_groups(job.windows)) if grouped else {}
-    return {
+    known = lesson.remember(lesson.whole().train).pack()
+    row = {
         "user": job.person.user,
         "stage": job.stage,
         "digest": job.digest,
@@ -343,6 +349,7 @@ def _calibrate(job: _Job) -> dict[str, Any]:
         "snapshot": str(job.windows.lab.snapshot),
         "made_ns": time.time_ns(),
     }
+    return row, known if job.stage == "exercise" else known[:0]
 
 
 def _list_groups(windows: Windows) -> Iterator[tuple[str, list[str]]]:
@@ -351,7 +358,7 @@ def _list_groups(windows: Windows) -> Iterator[tuple[str, list[str]]]:
         yield str(group), sorted(exercises.unique().tolist())
 
 
-def _commit(lab: Lab, names: Names, rows: Sequence[Mapping[str, Any]], settings: SetRecipe) -> None:
+def _commit(lab: Lab, names: Names, rows: Sequence[_Calibrated], settings: SetRecipe) -> None:
     told = {
         "blueprint": settings.blueprint().write(),
         "recipe": settings.settings(),
@@ -365,7 +372,7 @@ def _commit(lab: Lab, names: Names, rows: Sequence[Mapping[str, Any]], settings:
 def _store(
     root: zarr.Group,
     names: Names,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[_Calibrated],
     settings: Mapping[str, Any],
 ) -> None:
     """Append the calibrations of those whose networks are still there."""
@@ -376,6 +383,7 @@ def _store(
             **read_digests(root, names.group)[0],
         },
     }
-    kept = [row for row in rows if row["user"] in known[row["stage"]]]
+    kept = [(row, piece) for row, piece in rows if row["user"] in known[row["stage"]]]
     if kept:
-        append_stages(root, names.recogniser, kept, settings)
+        told, pieces = zip(*kept, strict=True)
+        append_stages(root, names.recogniser, told, pieces, settings)
