@@ -2,7 +2,7 @@
 
 import typer
 
-from workoutlab.cli import choice, coach, features, kept, labs, loop, models, tour
+from workoutlab.cli import choice, coach, features, kept, labs, loop, models, quality, tour
 
 __all__ = ["app"]
 
@@ -29,6 +29,7 @@ app.command()(kept.export)
 app.command()(loop.recognise)
 app.command()(loop.found)
 app.command()(loop.correct)
+app.command()(quality.quality)
 app.add_typer(coach.app, name="coach")
 app.command()(labs.verify)
 
