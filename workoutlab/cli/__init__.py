@@ -2,7 +2,7 @@
 
 import typer
 
-from workoutlab.cli import choice, coach, features, kept, labs, loop, models, quality, tour
+from workoutlab.cli import choice, coach, features, kept, labs, live, loop, models, quality, tour
 
 __all__ = ["app"]
 
@@ -30,6 +30,7 @@ app.command()(loop.recognise)
 app.command()(loop.found)
 app.command()(loop.correct)
 app.command()(quality.quality)
+app.command()(live.live)
 app.add_typer(coach.app, name="coach")
 app.command()(labs.verify)
 
