@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from workoutlab.errors import InputError
 from workoutlab.recognition.repetitions import (
-    CountedSet,
+    KnownSet,
     Template,
     count_repetitions,
-    find_counted_sets,
+    find_known_sets,
     learn_templates,
 )
 from workoutlab.recording import LabelledSet, Recording
@@ -35,8 +35,8 @@ def swing(count: int, period_s: float, *, moved: float = 1.0, halves: float = 1.
     return np.concatenate([still, moving, still])
 
 
-def known(samples: Doubles, repetitions: int, exercise: str = "curl") -> CountedSet:
-    return CountedSet(exercise, samples, RATE, repetitions)
+def known(samples: Doubles, repetitions: int, exercise: str = "curl") -> KnownSet:
+    return KnownSet(exercise, samples, RATE, repetitions)
 
 
 def template(period_s: float = 2.0, per_movement: int = 1) -> Template:
@@ -93,7 +93,7 @@ def test_learn_templates__order_does_not_matter_for_what_is_counted() -> None:
     assert one.spread == pytest.approx(other.spread)
 
 
-def test_find_counted_sets__those_with_a_count() -> None:
+def test_find_known_sets__those_with_a_count() -> None:
     samples = swing(8, 2.0)
     sets = (
         LabelledSet(start=10, stop=200, exercise="curl", repetitions=4),
@@ -101,12 +101,12 @@ def test_find_counted_sets__those_with_a_count() -> None:
         LabelledSet(start=300, stop=400, exercise="rest", repetitions=0),
     )
     recording = Recording(user="a", session="s", acceleration=samples, rate_hz=50, sets=sets)
-    (found,) = find_counted_sets([recording])
+    (found,) = find_known_sets([recording])
     assert (found.exercise, found.repetitions, len(found.acceleration)) == ("curl", 4, 190)
     irregular = Recording(
         user="a", session="s", acceleration=samples, time_ns=np.arange(len(samples)), sets=sets
     )
-    assert find_counted_sets([irregular]) == []
+    assert find_known_sets([irregular]) == []
 
 
 @given(

@@ -4,22 +4,22 @@ from workoutlab.recognition.repetitions.baseline import count_muvr
 from workoutlab.recognition.repetitions.counting import Counter, count_repetitions
 from workoutlab.recognition.repetitions.results import Repetitions
 from workoutlab.recognition.repetitions.templates import (
-    CountedSet,
+    KnownSet,
     Template,
-    find_counted_sets,
+    find_known_sets,
     learn_templates,
 )
 from workoutlab.recognition.repetitions.tempo import Tempo, find_phases
 
 __all__ = [
-    "CountedSet",
     "Counter",
+    "KnownSet",
     "Repetitions",
     "Template",
     "Tempo",
     "count_muvr",
     "count_repetitions",
-    "find_counted_sets",
+    "find_known_sets",
     "find_phases",
     "learn_templates",
 ]

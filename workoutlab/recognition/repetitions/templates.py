@@ -19,7 +19,15 @@ from workoutlab.errors import InputError
 from workoutlab.recognition.repetitions.counting import Candidate, Counter, find_candidates
 from workoutlab.recording import Recording
 
-__all__ = ["CountedSet", "Template", "find_counted_sets", "learn_templates"]
+__all__ = [
+    "KnownSet",
+    "ReadSet",
+    "Template",
+    "find_known_sets",
+    "learn_template",
+    "learn_templates",
+    "read_known_set",
+]
 
 Doubles = npt.NDArray[np.float64]
 
@@ -35,7 +43,7 @@ _NOISE_G2: Final = 0.002
 
 
 @dataclass(frozen=True, eq=False)
-class CountedSet:
+class KnownSet:
     """A set whose number of repetitions is known.
 
     Parameters
@@ -151,7 +159,7 @@ class Template:
             raise InputError(f"expected a template as JSON, got {text[:60]!r}") from error
 
 
-def find_counted_sets(recordings: Iterable[Recording]) -> list[CountedSet]:
+def find_known_sets(recordings: Iterable[Recording]) -> list[KnownSet]:
     """Return the sets of recordings whose repetitions are known, 1 or more.
 
     Recordings whose rate is not regular are left out: resample them first.
@@ -162,7 +170,7 @@ def find_counted_sets(recordings: Iterable[Recording]) -> list[CountedSet]:
         Of one person, since templates are personal.
     """
     return [
-        CountedSet(
+        KnownSet(
             one.exercise,
             recording.acceleration[one.start : one.stop],
             recording.rate_hz,
@@ -176,7 +184,7 @@ def find_counted_sets(recordings: Iterable[Recording]) -> list[CountedSet]:
 
 
 def learn_templates(
-    sets: Iterable[CountedSet], *, counter: Counter | None = None
+    sets: Iterable[KnownSet], *, counter: Counter | None = None
 ) -> dict[str, Template]:
     """Learn what a person's repetitions look like, for each exercise with a set that fits.
 
@@ -199,43 +207,47 @@ def learn_templates(
     --------
     >>> angle = 2 * np.pi * np.arange(600) / 100
     >>> moved = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
-    >>> known = learn_templates([CountedSet("swing", moved, 50, 6)])
+    >>> known = learn_templates([KnownSet("swing", moved, 50, 6)])
     >>> known["swing"].sets, known["swing"].per_movement
     (1, 1)
     """
     counter = counter or Counter()
-    read: dict[str, list[_Read]] = {}
+    read: dict[str, list[ReadSet]] = {}
     for one in sets:
-        samples = np.ascontiguousarray(one.acceleration, np.float64)
-        candidates = [c for c in find_candidates(samples, one.rate_hz, counter) if len(c.edges)]
-        if candidates:
-            read.setdefault(one.exercise, []).append(_Read(one, samples, candidates))
-    learnt = {exercise: _learn(exercise, reads) for exercise, reads in sorted(read.items())}
+        read.setdefault(one.exercise, []).append(read_known_set(one, counter))
+    learnt = {exercise: learn_template(reads) for exercise, reads in sorted(read.items())}
     return {exercise: template for exercise, template in learnt.items() if template is not None}
 
 
 @dataclass(frozen=True, eq=False)
-class _Read:
-    known: CountedSet
+class ReadSet:
+    """A set of a known number of repetitions, and the ways in which it may be read."""
+
+    known: KnownSet
     samples: Doubles
     candidates: Sequence[Candidate]
 
     def choose(self, per_movement: int) -> tuple[float, Doubles]:
-        """Return the reading that fits the count best, and how well it does."""
+        """Return how well the reading that fits the number best fits it, and its edges."""
         label = self.known.repetitions + 0.5
-        return max(
-            (
-                (
-                    weight - _FIT_WEIGHT * abs(np.log((len(edges) * per_movement + 0.5) / label)),
-                    edges,
-                )
-                for weight, edges in self.candidates
-            ),
-            key=lambda pair: pair[0],
-        )
+
+        def fit(candidate: Candidate) -> float:
+            count = len(candidate.edges) * per_movement + 0.5
+            return float(candidate.weight - _FIT_WEIGHT * abs(np.log(count / label)))
+
+        best = max(self.candidates, key=fit)
+        return fit(best), best.edges
 
 
-def _learn(exercise: str, reads: Sequence[_Read]) -> Template | None:
+def read_known_set(known: KnownSet, counter: Counter) -> ReadSet:
+    """Read a set in the ways in which the counter may: most of the work of learning."""
+    samples = np.ascontiguousarray(known.acceleration, np.float64)
+    return ReadSet(known, samples, find_candidates(samples, known.rate_hz, counter))
+
+
+def learn_template(reads: Sequence[ReadSet]) -> Template | None:
+    """Learn from sets of one person and exercise; None if no reading comes near its number."""
+    reads = [read for read in reads if read.candidates]
     one, two = (sum(read.choose(times)[0] for read in reads) for times in (1, 2))
     per_movement = 2 if two > one + _TURNS_COST * len(reads) else 1
     periods: list[float] = []
@@ -251,7 +263,7 @@ def _learn(exercise: str, reads: Sequence[_Read]) -> Template | None:
     if not periods:
         return None
     return Template(
-        exercise,
+        reads[0].known.exercise,
         period_s=float(np.exp(np.mean(periods))),
         spread=float(np.hypot(np.std(periods), _LEAST_SPREAD)),
         per_movement=per_movement,
