@@ -363,3 +363,24 @@ def test_find_phases__tells_that_curls_go_down_slower_than_up(recorded):
             shares.append(tempo["lifting_s"] / (tempo["lifting_s"] + tempo["lowering_s"]))
     assert len(shares) >= 3
     assert 0.3 < np.median(shares) < 0.5
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 300), st.integers(1, 12), st.floats(0, 4))
+def test_assess__takes_whatever_is_a_signal(seed, samples, count, scale):
+    rng = np.random.default_rng(seed)
+    kind = rng.integers(3)
+    signal = scale * rng.normal(size=(samples, 3))
+    if kind == 1:
+        signal = signal.cumsum(axis=0)
+    elif kind == 2:
+        signal[:] = signal[0]
+    marks = np.unique(np.concatenate([[0, samples], rng.uniform(0, samples, count - 1)]))
+    edges = np.column_stack([marks[:-1], marks[1:]])
+    quality, tempo = assess(signal, RATE, edges), find_phases(signal, RATE, edges)
+    assert len(quality) == len(edges) == len(tempo.durations_s)
+    for name, measure in quality.measures.items():
+        assert np.isnan(measure.value) == bool(measure.reason), name
+    assert quality._repr_html_().count("<rect") >= 2 * len(edges)
+    parts = np.array([tempo.first_s, tempo.turn_s, tempo.second_s, tempo.rest_s])
+    assert (np.isnan(parts) | (parts >= -1e-9)).all()

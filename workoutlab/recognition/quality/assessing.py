@@ -153,13 +153,16 @@ def _jerks(signal: Array, rate: float, rows: Array) -> Array:
 
 def _measure_form(quality: Quality, drawn: Trace, good: tuple[Trace, ...]) -> Iterator[Measure]:
     lacking = _lacks("consistency", quality)
-    moves = drawn.power > 0
+    moves = drawn.moves
     if lacking or not moves:
         yield _undefined("consistency", lacking or "nothing moves")
-        yield _undefined("smoothness", lacking or "nothing moves")
     else:
         yield Measure("consistency", float(quality.likeness.mean()))
-        yield Measure("smoothness", float(np.nanmedian(quality.jerk)))
+    smooth_ones = quality.jerk[~np.isnan(quality.jerk)]
+    if lacking or not len(smooth_ones):
+        yield _undefined("smoothness", lacking or "nothing moves, or only for an instant")
+    else:
+        yield Measure("smoothness", float(np.median(smooth_ones)))
     if not good or not moves:
         yield _undefined("similarity", "no good sets are given" if moves else "nothing moves")
         return

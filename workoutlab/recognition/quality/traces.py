@@ -17,6 +17,8 @@ Array = npt.NDArray[np.float64]
 _POINTS: Final = 48
 _BAND: Final = 5
 """A tenth of the points, the usual width of Sakoe and Chiba's band."""
+_STILL: Final = 1e-10
+"""In g²: a hundredth of what the best sensors' noise is."""
 _NEIGHBOURS: Final = 24
 _HELD: Final = 5
 
@@ -39,6 +41,11 @@ class Trace:
     curves: Array
     power: float
     tempo_s: float
+
+    @property
+    def moves(self) -> bool:
+        """Whether there is any movement beyond rounding."""
+        return self.power > _STILL
 
 
 def trace_set(acceleration: npt.ArrayLike, rate_hz: float, edges: npt.ArrayLike) -> Trace:
@@ -100,7 +107,7 @@ def likeness_matrix(given: Trace) -> tuple[Array, npt.NDArray[np.bool_]]:
     known = np.zeros((count, count), bool)
     likeness = np.zeros((count, count))
     pairs = _pair_up(count)
-    if not len(pairs) or given.power <= 0:
+    if not len(pairs) or not given.moves:
         return likeness, known
     distances = _distances(given.curves, given.curves, pairs)
     one, other = pairs.T
@@ -143,7 +150,7 @@ def compare(given: Trace, good: Trace) -> float:
        Crystallographica A32, 922-923, 1976.
     """
     power = (given.power + good.power) / 2
-    if power <= 0:
+    if power <= _STILL:
         return float("nan")
     fitted = _fit(given.curves, good.curves)
     held = np.unique(np.linspace(0, len(good.curves) - 1, _HELD).round().astype(np.int64))

@@ -174,12 +174,12 @@ def measure_tempo(course: Course) -> Tempo:
     moments = np.array([_find_ways(course, number) for number in range(len(course.edges))])
     # What lies before the set or after it, a setup movement say, is no part of a repetition.
     moments = np.clip(moments, course.edges[0, 0], course.edges[-1, 1])
-    out, there, back, home = moments.T / course.rate_hz
-    # The way out begins where the way back before ended, at the latest where both would overlap.
-    middle = (home[:-1] + out[1:]) / 2
-    home[:-1] = np.where(home[:-1] > out[1:], middle, home[:-1])
-    out[1:] = np.where(home[:-1] >= middle, np.maximum(out[1:], middle), out[1:])
-    out, home = np.minimum(out, there), np.maximum(home, back)
+    # Where a way out seems to begin before the way back before it has ended, they meet half way.
+    meeting = np.maximum(moments[:-1, 3] - moments[1:, 0], 0) / 2
+    moments[:-1, 3] -= meeting
+    moments[1:, 0] += meeting
+    in_order = np.maximum.accumulate(moments.ravel()).reshape(moments.shape)
+    out, there, back, home = in_order.T / course.rate_hz
     rest = np.append(out[1:], course.edges[-1, 1] / course.rate_hz) - home
     turn = back - there
     upward = find_upward(course)
