@@ -171,7 +171,7 @@ class Chain:
         for state in self._decoder.finish():
             self._decide(int(state), stop, changes)
         if self._open is not None:
-            self._end(stop, stop, changes)
+            self._end(stop, stop, changes, follows=False)
         return changes
 
     def _advance(self, changes: list[Change]) -> None:
@@ -203,12 +203,12 @@ class Chain:
         if running is not None:
             longest = decoding.count_steps(decoding.longest_s, self.recogniser.rate_hz)
             if state != running.state or step - running.step >= longest:
-                self._end(here, known, changes)
+                self._end(here, known, changes, follows=state > 0)
             else:
                 self._tell(running, known, changes)
         if state and self._open is None:
-            start = self._find(find_start, here, known)
-            start = max(start, self._free)
+            follows = running is not None  # one set after the other, without a rest
+            start = here if follows else max(self._find(find_start, here, known), self._free)
             self._open = _Open(state, step, start, known, Running(start))
             changes.append(Started(self._open.start, known))
 
@@ -231,12 +231,19 @@ class Chain:
         self._open = replace(running, told=known, running=further)
         changes.append(Progress(known, verdict.exercise, verdict.confidence, counted))
 
-    def _end(self, coarse: int, known: int, changes: list[Change]) -> None:
+    def _end(self, coarse: int, known: int, changes: list[Change], *, follows: bool) -> None:
+        """End the open set; `follows`: another one follows without a rest."""
         running, self._open = self._open, None
         assert running is not None
-        start, stop = running.start, self._find(find_stop, coarse, known)
-        if stop <= start:
-            stop = max(coarse, start + 1)
+        decoding = self.recogniser.decoding
+        start, stop = running.start, coarse
+        if not follows:  # what follows is a rest of that length at least
+            rest = decoding.count_steps(decoding.shortest_rest_s, self.recogniser.rate_hz)
+            latest = coarse + rest * decoding.step
+            stop = min(self._find(find_stop, coarse, known), latest)
+        if stop - start < decoding.shortest_set_s / 2 * self.recogniser.rate_hz:
+            # The signal and the windows disagree: what windows say stands.
+            start, stop = max(running.step * decoding.step, self._free), coarse
         self._free = stop
         verdict = self.recogniser.judge(self._exercises.within(start, stop, known))
         active = self._activity.within(start, stop, known).chances[:, 0].mean()
