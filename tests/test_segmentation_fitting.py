@@ -12,11 +12,11 @@ from workoutlab.recognition.segmentation.calibration import (
     calibrate,
     choose_threshold,
     fit_temperature,
-    measure_reliability,
     tempered,
 )
 from workoutlab.recognition.segmentation.fitting import fit_recogniser
 from workoutlab.recognition.segmentation.novelty import Neighbours
+from workoutlab.recognition.segmentation.reliability import measure_reliability
 from workoutlab.recognition.segmentation.settings import SetRecipe
 
 RATE = 50

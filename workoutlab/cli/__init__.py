@@ -2,7 +2,19 @@
 
 import typer
 
-from workoutlab.cli import choice, coach, features, kept, labs, live, loop, models, quality, tour
+from workoutlab.cli import (
+    choice,
+    coach,
+    features,
+    kept,
+    labs,
+    live,
+    loop,
+    models,
+    quality,
+    segmenting,
+    tour,
+)
 
 __all__ = ["app"]
 
@@ -26,6 +38,7 @@ app.command()(kept.models)
 app.command()(kept.promote)
 app.command()(kept.rollback)
 app.command()(kept.export)
+app.command()(segmenting.recogniser)
 app.command()(loop.recognise)
 app.command()(loop.found)
 app.command()(loop.correct)

@@ -1,22 +1,21 @@
 """How far confidences can be believed: temperature, reliability, and when to say unknown."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from workoutlab.errors import InputError
+from workoutlab.recognition.segmentation.reliability import Reliability, measure_reliability
 
 __all__ = [
     "Calibration",
     "Held",
-    "Reliability",
     "calibrate",
     "choose_threshold",
     "fit_temperature",
-    "measure_reliability",
     "tempered",
 ]
 
@@ -27,7 +26,6 @@ _LEAST: Final = 1e-12
 """A chance that a network gives as zero is taken for this one: its logarithm is finite."""
 _RANGE: Final = (-3.0, 3.0)
 """Where the natural logarithm of a temperature is looked for."""
-_BINS: Final = 10
 _SURE: Final = 0.9
 """A confidence that is never too low, however sure the network was of all sets held out."""
 _FOR_STRANGE: Final = 0.2
@@ -118,80 +116,6 @@ def fit_temperature(
 
     found = minimize_scalar(loss, bounds=_RANGE, method="bounded", options={"xatol": 1e-4})
     return float(np.exp(found.x))
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """How often predictions of each confidence are right.
-
-    Parameters
-    ----------
-    count
-        Predictions in each of equally wide bins of confidence from 0 to 1.
-    confidence, accuracy
-        Mean confidence, and share that is right, in each; 0 where there are none.
-    """
-
-    count: tuple[int, ...]
-    confidence: tuple[float, ...]
-    accuracy: tuple[float, ...]
-
-    @property
-    def total(self) -> int:
-        """Number of predictions."""
-        return sum(self.count)
-
-    @property
-    def error(self) -> float:
-        """Expected calibration error: the mean of |confidence - accuracy| over predictions.
-
-        Notes
-        -----
-        Naeini, M. P., Cooper, G. F., Hauskrecht, M. (2015): Obtaining well calibrated
-        probabilities using Bayesian binning, AAAI.
-        """
-        if not self.total:
-            return float("nan")
-        gaps = np.abs(np.subtract(self.confidence, self.accuracy))
-        return float(np.dot(self.count, gaps) / self.total)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON takes it."""
-        return {name: list(values) for name, values in asdict(self).items()}
-
-    @classmethod
-    def read(cls, told: Mapping[str, Any]) -> "Reliability":
-        """Take up what :meth:`as_dict` returned."""
-        return cls(*(tuple(told[name]) for name in ("count", "confidence", "accuracy")))
-
-
-def measure_reliability(
-    confidence: npt.ArrayLike, right: npt.ArrayLike, bins: int = _BINS
-) -> Reliability:
-    """Compare confidences with how often they are right.
-
-    Parameters
-    ----------
-    confidence
-        Shape (prediction,), 0 to 1.
-    right
-        Shape (prediction,): whether each was right.
-    bins
-        Number of bins.
-
-    Examples
-    --------
-    >>> found = measure_reliability([0.95, 0.95, 0.55, 0.55], [True, True, True, False])
-    >>> round(found.error, 3), found.count[5], found.accuracy[5]
-    (0.05, 2, 0.5)
-    """
-    sure, hit = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
-    if sure.shape != hit.shape or sure.ndim != 1:
-        raise InputError(f"right: expected shape {sure.shape}, one a confidence, got {hit.shape}")
-    place = np.clip((sure * bins).astype(np.int64), 0, bins - 1)
-    count = np.bincount(place, minlength=bins)
-    means = [np.bincount(place, each, bins) / np.maximum(count, 1) for each in (sure, hit)]
-    return Reliability(tuple(count.tolist()), *(tuple(mean.tolist()) for mean in means))
 
 
 def choose_threshold(confidence: npt.ArrayLike, right: npt.ArrayLike, lost: float) -> float:
@@ -357,6 +281,21 @@ class Calibration:
         numbers = {name: told[name] for name in _NUMBERS}
         numbers["strangest"] = np.inf if told["strangest"] is None else told["strangest"]
         return cls(**numbers, reliability=pairs)
+
+    def save_html(
+        self, path: str | Path, title: str = "How far confidences can be believed"
+    ) -> Path:
+        """Write a page with reliability pictures and tables, and return its path."""
+        from workoutlab.recognition.segmentation.diagram import render_page
+
+        path = Path(path)
+        path.write_text(render_page(self, title), encoding="utf-8")
+        return path
+
+    def _repr_html_(self) -> str:
+        from workoutlab.recognition.segmentation.diagram import render_calibration
+
+        return render_calibration(self)
 
     def __str__(self) -> str:
         lines = [
