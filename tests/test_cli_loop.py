@@ -72,3 +72,16 @@ def test_recognise__tells_of_failures_by_its_status(lab: Lab) -> None:
     failed = invoke_json("recognise", "--lab", lab.url, status=1)
     assert failed["failed"] == {"2": "ValueError: it does not want to"}
     assert failed["found"] == 2
+
+
+def test_loop__reports_what_corrections_have_brought(lab: Lab, tmp_path: Path) -> None:
+    invoke_json("recognise", "--lab", lab.url)
+    invoke_json("correct", "--lab", lab.url, "--found", 0, "--exercise", "press")
+    told = invoke_json("loop", "--lab", lab.url, "--html", tmp_path / "loop.html")
+    assert told["records"][0]["said"] == "curl"
+    assert "Before and after" in (tmp_path / "loop.html").read_text()
+
+
+def test_adapt__wants_a_recogniser(lab: Lab) -> None:
+    failed = invoke_json("adapt", "--lab", lab.url, status=1)
+    assert "has no recogniser 'sets'" in failed["error"]["message"]

@@ -1,4 +1,4 @@
-"""Commands of the loop: ``recognise``, ``found`` and ``correct``."""
+"""Commands of the loop: ``recognise``, ``found``, ``correct``, ``adapt`` and ``loop``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -10,7 +10,7 @@ from workoutlab.cli.console import JsonOption, LabOption, SchedulerOption, Worke
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["correct", "found", "recognise"]
+__all__ = ["adapt", "correct", "found", "loop", "recognise"]
 
 _LISTED: Final = 50
 _SHOWN: Final = (
@@ -121,6 +121,48 @@ def correct(  # noqa: PLR0913  one parameter an option
         known: dict[str, Any] = {name: each for name, each in said.items() if each is not None}
         result = keep_corrections(Lab(lab, create=False), file, replace=replace, **known)
         output.result(result, {"lab": lab, **result.as_dict()})
+
+
+def adapt(
+    lab: LabOption,
+    name: Annotated[str, typer.Option(help="Name of the recogniser in the lab.")] = "sets",
+    user: UsersOption = None,
+    scheduler: SchedulerOption = None,
+    workers: WorkersOption = 0,
+    json: JsonOption = False,
+) -> None:
+    """Let the common recogniser learn people's corrected sets, however few: it becomes theirs.
+
+    It is the one that was trained with the usual settings; in Python any. The exit status is 1 if
+    anybody failed.
+    """
+    with running(json, scheduler=scheduler, workers=workers) as output:
+        from workoutlab import Lab
+        from workoutlab.recognition import adapt as adapt_recogniser
+
+        opened = Lab(lab, create=False)
+        result = adapt_recogniser(opened, name=name, users=user or None, progress=not json)
+        output.result(result, {"lab": lab, **result.as_dict()})
+        if not result.ok:
+            raise typer.Exit(1)
+
+
+def loop(
+    lab: LabOption,
+    name: Annotated[str | None, typer.Option(help="Only of this recogniser.")] = None,
+    user: UsersOption = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Tell how right recognition was before people corrected anything, and after."""
+    with running(json) as output:
+        from workoutlab import Lab
+        from workoutlab.recognition import loop_report
+
+        report = loop_report(Lab(lab, create=False), name, user or None)
+        if html is not None:
+            report.save_html(html)
+        output.result(report, report.as_dict())
 
 
 def _show(frame: "pd.DataFrame") -> str:

@@ -2,6 +2,7 @@
 
 from workoutlab.learning import MLP, ConvNet
 from workoutlab.recognition.augmentation import Augmentation
+from workoutlab.recognition.corrections.adapting import AdaptResult, adapt
 from workoutlab.recognition.corrections.correcting import CorrectResult, correct
 from workoutlab.recognition.corrections.correction import Correction
 from workoutlab.recognition.corrections.curve import CorrectionCurve
@@ -32,6 +33,7 @@ from workoutlab.recognition.tuning.search import Between, Grid, Halving, Random
 __all__ = [
     "EVERYONE",
     "MLP",
+    "AdaptResult",
     "Augmentation",
     "Between",
     "ChangeResult",
@@ -56,6 +58,7 @@ __all__ = [
     "RecogniseResult",
     "Stitching",
     "TrainResult",
+    "adapt",
     "check_split",
     "choose",
     "compose",

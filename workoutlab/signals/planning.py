@@ -31,7 +31,7 @@ _RECORDINGS: Final = (
     *("digest", "user", "session", "device", "simulated"),
     *("rate_hz", "regular", "duration_s", "longest_gap_s", "samples"),
 )
-_SETS: Final = ("recording", "start_s", "stop_s", "exercise", "muscle_group")
+_SETS: Final = ("recording", "start_s", "stop_s", "exercise", "muscle_group", "origin")
 _ORDER: Final = ["user", "session", "recording", "start", "length"]
 
 Floats = npt.NDArray[np.float64]
@@ -215,15 +215,24 @@ def _segment_labelled(
     if layout.by_set:
         check_labelled(labelled, chosen, layout.label)
         if layout.by_activity:
-            labelled = pd.concat([labelled, find_rests(everywhere, ground)])
+            labelled = pd.concat([labelled, find_rests(_keep_looked_at(everywhere), ground)])
         return _segment(labelled, ground, layout)
     segments = _segment(label_sets(everywhere, layout.label, named), ground, layout)
     if layout.by_activity:
-        segments = name_rests(segments, everywhere)
+        segments = name_rests(segments, _keep_looked_at(everywhere))
     if _names_sets(filters):
         kept = segments["set"].isin(labelled.index)
         segments = segments[kept | (segments["exercise"] == REST)]
     return segments
+
+
+def _keep_looked_at(sets: pd.DataFrame) -> pd.DataFrame:
+    """Return the sets of recordings that came with labels: what lies between these is rest.
+
+    Of a recording that has corrected sets alone nobody knows what the others were.
+    """
+    looked_at = sets["recording"][sets["origin"] == "file"]
+    return sets[sets["recording"].isin(looked_at)]
 
 
 def _segment(sets: pd.DataFrame, ground: Ground, layout: Layout) -> pd.DataFrame:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from importlib import import_module
 from typing import Any, Final, TypedDict, Unpack
 
 import numpy as np
@@ -18,6 +17,7 @@ from workoutlab.cluster import check_reachable, count_threads, progress, run_tas
 from workoutlab.errors import InputError
 from workoutlab.lab import Lab
 from workoutlab.recognition.clock import Clock
+from workoutlab.recognition.segmentation.keeping import open_recogniser
 from workoutlab.recording import Recording
 from workoutlab.schema import EVERYONE, RECORDINGS, UNKNOWN, check_id
 from workoutlab.signals.choice import Names, choose_recordings
@@ -203,11 +203,6 @@ def _name(recogniser: Any) -> str:
             "found before; train_recogniser and fit_recogniser make such"
         )
     return check_id(recogniser.name, "recogniser")
-
-
-def open_recogniser(lab: Lab, name: str, user: str) -> Any:
-    """Open a person's recogniser of a lab, or the common one."""
-    return import_module("workoutlab.recognition.segmentation").open_recogniser(lab, name, user)
 
 
 @dataclass(frozen=True, eq=False)
