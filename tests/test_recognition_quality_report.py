@@ -6,8 +6,11 @@ import pytest
 
 from workoutlab.errors import InputError, NotInLabError, TrainingError
 from workoutlab.lab import Lab
+from workoutlab.recognition.quality.assessing import assess
+from workoutlab.recognition.quality.goodsets import find_good_sets
 from workoutlab.recognition.quality.measures import MEASURES
 from workoutlab.recognition.quality.reporting import assess_sets, follow_quality
+from workoutlab.recognition.repetitions import count_repetitions
 from workoutlab.recording import LabelledSet, Recording
 
 LONG = LabelledSet(start=100, stop=1300, exercise="biceps-curl", repetitions=12)
@@ -125,3 +128,25 @@ def test_follow_quality__reads_found_sets():
     told = follow_quality(found, ["consistency", "smoothness"]).set_index("measure")
     assert told["sets"].to_dict() == {"consistency": 3, "smoothness": 0}
     assert told.loc["consistency", "median"] == 0.6
+
+
+def test_find_good_sets__takes_those_that_are_consistent_and_agree_with_their_label():
+    wrong = LabelledSet(start=100, stop=1300, exercise="biceps-curl", repetitions=20)
+    unknown = LabelledSet(start=100, stop=1300, exercise="biceps-curl")
+    recordings = [
+        curls("ann", 0),
+        curls("ann", 1, sets=(unknown,)),
+        curls("ann", 2, sets=(wrong,)),
+        curls("bob", 3),
+    ]
+    good = find_good_sets(recordings, "ann", "biceps-curl")
+    assert len(good) == 2
+    assert len(find_good_sets(recordings, "ann", "biceps-curl", most=1)) == 1
+    recording = curls("ann", 9)
+    counted = count_repetitions(recording.acceleration, 50)
+    quality = assess(recording.acceleration, 50, counted.edges, good=good)
+    assert quality["similarity"] > 0.97
+    with pytest.raises(NotInLabError):
+        find_good_sets(recordings, "ann", "row")
+    with pytest.raises(InputError, match="most"):
+        find_good_sets(recordings, "ann", "biceps-curl", most=0)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         Quality,
         assess,
         assess_sets,
+        find_good_sets,
         follow_quality,
         trace_set,
     )
@@ -124,6 +125,7 @@ _HOMES = {
     "evaluate_repetitions": "workoutlab.recognition",
     "evaluate_sets": "workoutlab.recognition",
     "features": "workoutlab.signals",
+    "find_good_sets": "workoutlab.recognition.quality",
     "find_phases": "workoutlab.recognition.repetitions",
     "fit_recogniser": "workoutlab.recognition.segmentation",
     "flags": "workoutlab.signals",
@@ -193,6 +195,7 @@ __all__ = [
     "evaluate_repetitions",
     "evaluate_sets",
     "features",
+    "find_good_sets",
     "find_phases",
     "fit_recogniser",
     "flags",

@@ -1,6 +1,7 @@
 """How well a set was done, in figures and in sentences."""
 
 from workoutlab.recognition.quality.assessing import assess
+from workoutlab.recognition.quality.goodsets import find_good_sets
 from workoutlab.recognition.quality.measures import MEASURES
 from workoutlab.recognition.quality.reporting import assess_sets, follow_quality
 from workoutlab.recognition.quality.results import Measure, Quality
@@ -13,6 +14,7 @@ __all__ = [
     "Trace",
     "assess",
     "assess_sets",
+    "find_good_sets",
     "follow_quality",
     "trace_set",
 ]

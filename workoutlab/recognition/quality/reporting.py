@@ -14,40 +14,21 @@ from workoutlab.lab import Lab
 from workoutlab.recognition.quality.assessing import assess
 from workoutlab.recognition.quality.chance import trend_chance
 from workoutlab.recognition.quality.measures import MEASURES
+from workoutlab.recognition.quality.reading import OF_SET, RATE_HZ, list_sets, read_set
 from workoutlab.recognition.repetitions.counting import Counter, count_repetitions
 from workoutlab.recognition.repetitions.tempo import find_phases
 from workoutlab.recording import Recording
-from workoutlab.schema import RESTING
-from workoutlab.signals.choice import Filters, choose_recordings, choose_sets
-from workoutlab.signals.grid import Source, find_span, read_grid
+from workoutlab.signals.choice import Filters
 from workoutlab.signals.held import Home, hold
 
 __all__ = ["assess_sets", "follow_quality"]
 
-_RATE_HZ: Final = 50.0
 _SHORTEST: Final = 50
 """A set of less than a second is a slip."""
 _BATCH: Final = 16
 """Sets in a task: enough to be worth sending."""
 _LEAST: Final = 5
 """Sets by which a change from set to set is told."""
-_OF_RECORDING: Final = (
-    "user",
-    "session",
-    "device",
-    "rate_hz",
-    "regular",
-    "samples",
-    "digest",
-)
-_OF_SET: Final = (
-    "recording",
-    "start_s",
-    "stop_s",
-    "exercise",
-    "muscle_group",
-    "repetitions",
-)
 _TOLD: Final = tuple(name for name in MEASURES if name != "similarity")
 _UNITS: Final[Mapping[str, str]] = {
     "start_s": "s",
@@ -118,7 +99,7 @@ def assess_sets(
     home: Home = source if isinstance(source, Lab) else hold(source)
     if counter is not None and not isinstance(counter, Counter):
         raise InputError(f"counter: expected a Counter, got {counter!r}")
-    chosen = _choose(home, filters)
+    chosen = list_sets(home, filters)
     batches = [
         _Batch(home, chosen[first : first + _BATCH], counter or Counter())
         for first in range(0, len(chosen), _BATCH)
@@ -140,16 +121,6 @@ def assess_sets(
     return _frame(rows, failed, home.snapshot)
 
 
-def _choose(home: Home, filters: Filters) -> Sequence[Mapping[Any, Any]]:
-    """List the sets that the filters leave, with what is known of their recordings."""
-    recordings = choose_recordings(home.table("recordings", _OF_RECORDING), filters)
-    recordings = recordings[recordings["samples"] > 0]
-    sets = home.table("sets", _OF_SET)
-    sets = choose_sets(sets[sets["recording"].isin(recordings.index)], filters)
-    sets = sets[~sets["exercise"].isin(RESTING)].rename_axis("set").reset_index()
-    return sets.join(recordings, on="recording").to_dict("records")
-
-
 def _assess_batch(batch: _Batch) -> tuple[list[dict[str, Any]], dict[int, str]]:
     """Assess some sets; runs as a task."""
     rows, failed = [], {}
@@ -162,35 +133,26 @@ def _assess_batch(batch: _Batch) -> tuple[list[dict[str, Any]], dict[int, str]]:
 
 
 def _assess_one(home: Home, each: Mapping[Any, Any], counter: Counter) -> dict[str, Any]:
-    samples = _read(home, each)
+    samples = read_set(home, each)
     if len(samples) < _SHORTEST:
         raise InputError(f"the set has {len(samples)} samples at 50 Hz; it takes {_SHORTEST}")
-    counted = count_repetitions(samples, _RATE_HZ, counter=counter, exercise=str(each["exercise"]))
-    quality = assess(samples, _RATE_HZ, counted.edges)
+    counted = count_repetitions(samples, RATE_HZ, counter=counter, exercise=str(each["exercise"]))
+    quality = assess(samples, RATE_HZ, counted.edges)
     told = quality.as_dict()
     return {
-        **{name: each[name] for name in ("set", "user", "session", *_OF_SET[:-1])},
+        **{name: each[name] for name in ("set", "user", "session", *OF_SET[:-1])},
         "labelled": each["repetitions"],
         "counted": counted.count,
-        **find_phases(samples, _RATE_HZ, counted.edges).as_dict(),
+        **find_phases(samples, RATE_HZ, counted.edges).as_dict(),
         **{name: told[name] for name in _TOLD},
         "said": " ".join(quality.sentences()),
     }
 
 
-def _read(home: Home, each: Mapping[Any, Any]) -> Any:
-    """Read a set on the grid of 50 Hz."""
-    facts = (float(each["rate_hz"]), bool(each["regular"]), int(each["samples"]))
-    source = Source(_RATE_HZ, int(each["recording"]), *facts, digest=str(each["digest"]))
-    last = find_span(home, source)[1]
-    start, stop = (round(float(each[name]) * _RATE_HZ) for name in ("start_s", "stop_s"))
-    return read_grid(home, source, min(start, last), min(stop, last))
-
-
 def _frame(
     rows: Sequence[Mapping[str, Any]], failed: Mapping[int, str], snapshot: str
 ) -> pd.DataFrame:
-    names = ["set", "user", "session", *_OF_SET[:-1], "labelled", "counted"]
+    names = ["set", "user", "session", *OF_SET[:-1], "labelled", "counted"]
     names += ["tempo_s", "lowering_s", "lifting_s", "pause_s", *_TOLD, "said"]
     frame = pd.DataFrame(rows, columns=names).set_index("set").sort_index()
     for name in ("labelled", "counted"):
