@@ -11,12 +11,17 @@ import numpy.typing as npt
 from workoutlab.errors import InputError
 from workoutlab.kernels.compiled import compiled
 
-__all__ = ["find_runs", "smooth_to_grid"]
+__all__ = ["find_runs", "follow_shape", "smooth_to_grid"]
 
 Doubles = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 _POINTS: Final = 12
 """Points by which the shape of a stretch is known, whatever its length."""
+_NEVER: Final = -1e30
+"""Less than anything is worth."""
+_ROUNDS: Final = 2
+"""How often a mean shape is followed."""
 _RATIO: Final = 1.7
 """How much longer than its neighbour a stretch may be."""
 
@@ -92,13 +97,13 @@ def _shape(signal, start, length, shape):
 
 
 @compiled(fastmath=True)
-def _fill_shapes(signal, starts, shortest, shapes, squares):
+def _fill_shapes(signal, starts, lengths, shapes, squares):
     for start in range(starts[0], starts[1]):
         here = start % len(shapes)
-        for k in range(shapes.shape[1]):
-            if start + shortest + k > len(signal) - 1:
+        for k in range(len(lengths)):
+            if start + lengths[k] > len(signal) - 1:
                 break
-            squares[here, k] = _shape(signal, start, shortest + k, shapes[here, k])
+            squares[here, k] = _shape(signal, start, lengths[k], shapes[here, k])
 
 
 @compiled(fastmath=True)
@@ -110,51 +115,52 @@ def _alike(one, other, squares):
 
 
 @compiled(fastmath=True)
-def _link(place, lengths, gain, bands, values, backs):
-    s, t = place
-    length, other, shortest = lengths
-    low, high = min(length, other), max(length, other)
+def _link(step, both, gain, bands, values, backs):
+    s, t, k, m = step
     for b in range(len(bands)):
-        if bands[b, 0] <= low and high <= bands[b, 1]:
-            value = values[b, s, length - shortest] + gain
-            if value > values[b, t, other - shortest]:
-                values[b, t, other - shortest] = value
-                backs[b, t, other - shortest] = length - shortest
+        if bands[b, 0] <= min(both[0], both[1]) and max(both[0], both[1]) <= bands[b, 1]:
+            value = values[b, s, k] + gain
+            if value > values[b, t, m]:
+                values[b, t, m] = value
+                backs[b, t, m] = k
 
 
 @compiled(fastmath=True)
-def _run_forward(signal, shortest, bands, settings, values, backs):
-    floor, tempo_cost, noise, ratio = settings
-    count, longest = len(signal), shortest + values.shape[2] - 1
+def _run_forward(signal, lengths, bands, settings, values, backs):
+    floor, tempo_cost, noise = settings
+    count, longest = len(signal), lengths[-1]
     # Shapes of the stretches that start within one longest length, by start modulo that number.
-    shapes = np.zeros((longest + 1, values.shape[2], 3 * _POINTS), np.float32)
+    shapes = np.zeros((longest + 1, len(lengths), 3 * _POINTS), np.float32)
     squares = np.zeros(shapes.shape[:2], np.float32)
     filled = 0
     for s in range(count):
         starts = (filled, min(count, s + longest + 1))
-        _fill_shapes(signal, starts, shortest, shapes, squares)
+        _fill_shapes(signal, starts, lengths, shapes, squares)
         filled = starts[1]
         here = s % len(shapes)
-        for length in range(shortest, min(longest, count - 1 - s) + 1):
-            t = s + length
+        for k in range(len(lengths)):
+            t = s + lengths[k]
             there = t % len(shapes)
-            first = max(shortest, int(np.ceil(length / ratio)))
-            last = min(longest, int(length * ratio), count - 1 - t)
-            for other in range(first, last + 1):
-                k, m = length - shortest, other - shortest
+            for m in range(len(lengths)):
+                ratio = lengths[m] / lengths[k]
+                if t + lengths[m] > count - 1 or ratio > _RATIO:
+                    break
+                if ratio * _RATIO < 1:
+                    continue
                 both = squares[here, k] + squares[there, m] + noise
-                change = np.log(other / length)
+                change = np.log(ratio)
                 gain = _alike(shapes[here, k], shapes[there, m], both)
                 gain -= floor + tempo_cost * change * change
-                gain *= 0.5 * (length + other)
-                _link((s, t), (length, other, shortest), gain, bands, values, backs)
+                pair = (lengths[k], lengths[m])
+                gain *= 0.5 * (pair[0] + pair[1])
+                _link((s, t, k, m), pair, gain, bands, values, backs)
 
 
 @compiled()
-def _find_ends(bands, values):
-    ends = np.zeros((len(bands), 3))
+def _find_ends(values):
+    ends = np.zeros((len(values), 3))
     ends[:, 1:] = -1
-    for b in range(len(bands)):
+    for b in range(values.shape[0]):
         for s in range(values.shape[1]):
             for k in range(values.shape[2]):
                 if values[b, s, k] > ends[b, 0]:
@@ -164,12 +170,10 @@ def _find_ends(bands, values):
 
 def find_runs(
     signal: Doubles,
-    bands: npt.NDArray[np.int64],
-    *,
-    likeness: float,
-    tempo_cost: float,
-    noise: float,
-) -> list[tuple[float, npt.NDArray[np.int64]]]:
+    lengths: Integers,
+    bands: Integers,
+    settings: tuple[float, float, float],
+) -> list[tuple[float, Doubles]]:
     """Find, for each band of lengths, the run of stretches that resemble their neighbours most.
 
     Two neighbouring stretches, each drawn to the same number of points and freed of its mean,
@@ -182,14 +186,13 @@ def find_runs(
     ----------
     signal
         Shape (sample, 3).
+    lengths
+        Shape (length,): how many samples a stretch may take, rising, 2 or more.
     bands
-        Shape (band, 2): the shortest and the longest length of a stretch, in samples.
-    likeness
-        Neighbours less alike than this take from a run's worth.
-    tempo_cost
-        What a change of length costs.
-    noise
-        Variance, summed over axes, below which neighbours do not count as alike.
+        Shape (band, 2): the shortest and the longest of them that may come in one run.
+    settings
+        The floor: neighbours less alike than this take from a run's worth; what a change of
+        length costs; the variance, summed over axes, below which nothing counts as alike.
 
     Returns
     -------
@@ -207,34 +210,278 @@ def find_runs(
     >>> angle = 2 * np.pi * np.arange(80) / 20
     >>> signal = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
     >>> ((worth, edges),) = find_runs(
-    ...     signal, np.array([[16, 26]]), likeness=0.3, tempo_cost=1.0, noise=1e-3
+    ...     signal, np.arange(16, 27), np.array([[16, 26]]), (0.3, 1.0, 1e-3)
     ... )
     >>> len(edges)
     4
     """
-    if signal.ndim != 2 or signal.shape[1] != 3:
-        raise InputError(f"signal: expected shape (sample, 3), got {signal.shape}")
-    if bands.ndim != 2 or bands.shape[1] != 2 or not len(bands) or bands.min() < 2:
-        raise InputError(f"bands: expected shape (band, 2), lengths of 2 or more, got {bands}")
-    shortest = int(bands.min())
-    longest = max(shortest, min(int(bands.max()), len(signal) // 2))
-    shape = (len(bands), len(signal) + 1, longest - shortest + 1)
+    _check(signal, lengths)
+    if bands.ndim != 2 or bands.shape[1] != 2:
+        raise InputError(f"bands: expected shape (band, 2), got {bands.shape}")
+    fitting = lengths[2 * lengths < len(signal)]
+    if not len(fitting):
+        return [(0.0, np.empty((0, 2)))] * len(bands)
+    shape = (len(bands), len(signal) + 1, len(fitting))
     values, backs = np.zeros(shape), np.full(shape, -1, np.int32)
-    settings = (likeness, tempo_cost, noise, _RATIO)
-    _run_forward(signal, shortest, bands, settings, values, backs)
-    ends = _find_ends(bands, values)
+    _run_forward(signal, fitting, bands, settings, values, backs)
     return [
-        (float(worth), _trace(backs[b], int(s), int(k), shortest))
-        for b, (worth, s, k) in enumerate(ends)
+        (float(worth), _trace(backs[b], fitting, int(s), int(k)))
+        for b, (worth, s, k) in enumerate(_find_ends(values))
     ]
 
 
-def _trace(
-    backs: npt.NDArray[np.int32], start: int, length: int, shortest: int
-) -> npt.NDArray[np.int64]:
+def _trace(backs: npt.NDArray[np.int32], lengths: Integers, start: int, length: int) -> Doubles:
     edges = []
     while start >= 0 and length >= 0:
-        edges.append((start, start + shortest + length))
+        edges.append((start, start + lengths[length]))
         before = int(backs[start, length])
-        start, length = start - shortest - before, before
-    return np.array(edges[::-1], np.int64).reshape(-1, 2)
+        start, length = start - int(lengths[before]), before
+    return np.array(edges[::-1], np.float64).reshape(-1, 2)
+
+
+def _check(signal: Doubles, lengths: Integers) -> None:
+    if signal.ndim != 2 or signal.shape[1] != 3:
+        raise InputError(f"signal: expected shape (sample, 3), got {signal.shape}")
+    if lengths.ndim != 1 or not len(lengths) or lengths[0] < 2 or (np.diff(lengths) <= 0).any():
+        raise InputError(f"lengths: expected rising numbers, 2 or more, got {lengths}")
+
+
+@compiled(fastmath=True)
+def _average(signal, edges, count, weights, mean):
+    """Write the weighted mean shape of stretches that lie within the signal."""
+    shape = np.empty(len(mean), np.float32)
+    mean[:] = 0
+    total = 0.0
+    for i in range(count):
+        if edges[i, 0] < 0 or edges[i, 1] > len(signal) - 1:
+            continue
+        _shape(signal, edges[i, 0], edges[i, 1] - edges[i, 0], shape)
+        for j in range(len(mean)):
+            mean[j] += weights[i] * shape[j]
+        total += weights[i]
+    for j in range(len(mean)):
+        mean[j] /= max(total, 1e-12)
+
+
+@compiled(fastmath=True)
+def _weigh(signal, edges, count, mean, noise, weights):
+    """Write how alike each stretch is to the mean, squared, 0.05 or more, into `weights`."""
+    shape = np.empty(len(mean), np.float32)
+    own = np.float32(0)
+    for j in range(len(mean)):
+        own += mean[j] ** 2
+    own /= len(mean) // 3
+    for i in range(count):
+        square = _shape(signal, edges[i, 0], edges[i, 1] - edges[i, 0], shape)
+        weights[i] = max(0.05, _alike(shape, mean, square + own + noise)) ** 2
+
+
+@compiled(fastmath=True)
+def _gain(shapes, squares, lengths, mean, settings, gains):
+    """Write what a stretch adds, by its start and length."""
+    floor, tempo_cost, noise, typical = settings
+    own = np.float32(0)
+    for j in range(len(mean)):
+        own += mean[j] ** 2
+    own /= len(mean) // 3
+    for k in range(len(lengths)):
+        change = np.log(lengths[k] / typical)
+        cost = floor + tempo_cost * change * change
+        for start in range(len(shapes) - lengths[k]):
+            both = squares[start, k] + own + noise
+            gains[start, k] = _alike(shapes[start, k], mean, both) - cost
+
+
+@compiled(fastmath=True)
+def _follow(gains, lengths, pause, values, backs):
+    """Write the best worth by where the last stretch or pause stops."""
+    values[0] = 0
+    backs[0] = 0
+    for stop in range(1, len(values)):
+        values[stop], backs[stop] = 0, 0
+        if values[stop - 1] > pause:
+            values[stop], backs[stop] = values[stop - 1] - pause, -1
+        for k in range(len(lengths)):
+            start = stop - lengths[k]
+            if start < 0:
+                break
+            value = values[start] + gains[start, k]
+            if value > values[stop]:
+                values[stop], backs[stop] = value, lengths[k]
+
+
+@compiled()
+def _walk_back(values, backs, edges):
+    stop, count = np.argmax(values), 0
+    while backs[stop] != 0:
+        step = backs[stop]
+        if step > 0:
+            edges[count, 0], edges[count, 1] = stop - step, stop
+            count += 1
+        stop -= abs(step)
+    for i in range(count // 2):
+        for side in range(2):
+            other = edges[count - 1 - i, side]
+            edges[count - 1 - i, side] = edges[i, side]
+            edges[i, side] = other
+    return count
+
+
+@compiled(fastmath=True)
+def _follow_counts(gains, lengths, pause, values, backs):
+    """Write the best worth by where the last stretch or pause stops and how many stretches."""
+    most = values.shape[1] - 1
+    values[:] = _NEVER
+    values[:, 0] = 0
+    backs[:] = 0
+    for stop in range(1, len(values)):
+        for count in range(1, most + 1):
+            values[stop, count] = values[stop - 1, count] - pause
+            backs[stop, count] = -1
+        for k in range(len(lengths)):
+            start = stop - lengths[k]
+            if start < 0:
+                break
+            for count in range(most):
+                value = values[start, count] + gains[start, k]
+                if value > values[stop, count + 1]:
+                    values[stop, count + 1] = value
+                    backs[stop, count + 1] = lengths[k]
+
+
+@compiled()
+def _keep_better(values, backs, worths, edges):
+    """Put what is worth more than what is known for its count in its place."""
+    for count in range(1, len(worths)):
+        stop = np.argmax(values[:, count])
+        if values[stop, count] <= worths[count] or values[stop, count] < 0.5 * _NEVER:
+            continue
+        worths[count] = values[stop, count]
+        left = count
+        while left > 0:
+            step = backs[stop, left]
+            if step > 0:
+                left -= 1
+                edges[count, left, 0], edges[count, left, 1] = stop - step, stop
+            stop -= abs(step)
+
+
+@compiled()
+def _shift(edges, part, out):
+    if part == 0:
+        out[: len(edges)] = edges
+        return len(edges)
+    for i in range(len(edges) - 1):
+        out[i, 0] = edges[i, 0] + part * (edges[i, 1] - edges[i, 0])
+        out[i, 1] = edges[i, 1] + part * (edges[i + 1, 1] - edges[i + 1, 0])
+    return len(edges) - 1
+
+
+@compiled()
+def _follow_phases(signal, run, known, lengths, settings, gains):
+    """Write the gains of each phase's mean shape, and return what each is worth."""
+    shapes, squares = known
+    noise, pause, phases = settings[2], settings[4], len(gains)
+    mean = np.zeros(3 * _POINTS, np.float32)
+    mine = np.zeros((len(run) + len(signal) // lengths[0] + 1, 2))
+    weights = np.ones(len(mine))
+    values, backs = np.zeros(len(signal)), np.zeros(len(signal), np.int64)
+    worths = np.zeros(phases)
+    for phase in range(phases):
+        count = _shift(run, phase / phases, mine)
+        for _ in range(_ROUNDS):
+            if count == 0:
+                break
+            weights[:] = 1
+            _average(signal, mine, count, weights, mean)
+            _weigh(signal, mine, count, mean, noise, weights)
+            _average(signal, mine, count, weights, mean)
+            _gain(shapes, squares, lengths, mean, settings[:4], gains[phase])
+            _follow(gains[phase], lengths, pause, values, backs)
+            worths[phase] = values.max()
+            count = _walk_back(values, backs, mine)
+    return worths
+
+
+@compiled()
+def _follow_all(signal, run, lengths, settings, sizes, found):
+    phases, kept = sizes
+    worths, edges = found
+    shapes = np.zeros((len(signal), len(lengths), 3 * _POINTS), np.float32)
+    squares = np.zeros(shapes.shape[:2], np.float32)
+    _fill_shapes(signal, (0, len(signal)), lengths, shapes, squares)
+    gains = np.zeros((phases, len(signal), len(lengths)))
+    free = _follow_phases(signal, run, (shapes, squares), lengths, settings, gains)
+    values = np.zeros((len(signal), len(worths)))
+    backs = np.zeros((len(signal), len(worths)), np.int64)
+    for _ in range(kept):
+        phase = np.argmax(free)
+        _follow_counts(gains[phase], lengths, settings[4], values, backs)
+        _keep_better(values, backs, worths, edges)
+        free[phase] = -1
+
+
+def follow_shape(
+    signal: Doubles,
+    run: Doubles,
+    lengths: Integers,
+    settings: tuple[float, float, float, float, float],
+    *,
+    phases: int = 12,
+    kept: int = 4,
+) -> tuple[Doubles, Integers]:
+    """Cut a signal into any number of stretches of the mean shape of a run.
+
+    Where a stretch begins is chance in a run; a movement begins at rest. So a mean shape is taken
+    from the run shifted by each of several parts of a stretch, and the signal is cut into
+    stretches alike to it, and pauses, so that the sum of (likeness - floor - cost x log(length /
+    typical length)^2), less pauses, is greatest. The mean of these stretches, each by the square
+    of its likeness, takes its place in a second round. The shapes that are worth most are
+    followed once more for each number of stretches.
+
+    Parameters
+    ----------
+    signal
+        Shape (sample, 3).
+    run
+        Shape (stretch, 2): starts and stops, two stretches or more, that follow each other.
+    lengths
+        Shape (length,): how many samples a stretch may take, rising.
+    settings
+        The floor, what a change of length costs, the variance below which nothing counts as
+        alike, the typical length in samples, and what a sample of pause between stretches costs.
+    phases, kept
+        At how many phases to begin, and how many of them to follow for each number.
+
+    Returns
+    -------
+    worths
+        Shape (count,): the greatest sum with 0, 1, 2, ... stretches; minus infinity where so many
+        do not fit.
+    edges
+        Shape (count, stretch, 2): where they start and stop.
+
+    Raises
+    ------
+    InputError
+        If shapes or lengths are not as described.
+
+    Examples
+    --------
+    >>> angle = 2 * np.pi * np.arange(81) / 20
+    >>> signal = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
+    >>> run = np.array([[0.0, 20], [20, 40], [40, 60]])
+    >>> worths, edges = follow_shape(signal, run, np.arange(16, 27), (0.5, 1, 1e-3, 20, 0.01))
+    >>> int(worths.argmax()), edges[4, :4].tolist()
+    (4, [[0, 20], [20, 40], [40, 60], [60, 80]])
+    """
+    _check(signal, lengths)
+    if run.ndim != 2 or run.shape[1] != 2 or len(run) < 2:
+        raise InputError(f"run: expected shape (stretch, 2), two or more, got {run.shape}")
+    most = int(1.5 * len(signal) / settings[3]) + 2
+    worths = np.full(most + 1, -np.inf)
+    worths[0] = 0
+    edges = np.zeros((most + 1, most, 2), np.int64)
+    sizes = (phases, min(kept, phases))
+    _follow_all(signal, run, lengths, settings, sizes, (worths, edges))
+    return worths, edges

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import InputError
-from workoutlab.kernels.repetitions import find_runs, smooth_to_grid
+from workoutlab.kernels.repetitions import find_runs, follow_shape, smooth_to_grid
 from workoutlab.recognition.repetitions.results import Repetitions
 
 if TYPE_CHECKING:
@@ -15,14 +15,36 @@ if TYPE_CHECKING:
 
 __all__ = ["Candidate", "Counter", "count_repetitions", "find_candidates"]
 
+Doubles = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
 _GRID_HZ: Final = 10.0
 _SMOOTH_S: Final = 0.12
-_OCTAVE: Final = 1.75
-_STEP: Final = 1.4
-_NEAR: Final = 0.1
-"""Of the best worth: how much less a reading may be worth to be 1/e as probable."""
-
-Doubles = npt.NDArray[np.float64]
+"""The grid on which movements are compared, and the Gaussian before it: nothing above 3 Hz."""
+_BAND: Final = 1.75
+"""The longest stretch in a run over the shortest: less than 2, so that no run mixes whole and half
+repetitions."""
+_BAND_STEP: Final = 1.4
+_LENGTH_STEP: Final = 1.1
+_FINE_STEP: Final = 1.08
+"""Lengths that are tried, each by so much longer than the one before."""
+_SPAN: Final = 1.6
+"""How much longer or shorter than usual a repetition may be."""
+_SAME: Final = 1.13
+"""Runs whose lengths differ by less are one run."""
+_PERIODS: Final = 2
+_ALL_PERIODS: Final = 5
+"""How many lengths of a repetition are followed up, without and with knowledge of the exercise."""
+_OPEN_COST: Final = 0.3
+"""What it costs that a repetition does not end where it began."""
+_PAUSE_COST: Final = 0.1
+"""What a second between repetitions costs."""
+_SHARPNESS: Final = 3.3
+_PERIOD_SHARPNESS: Final = 8.0
+_PERIOD_POWER: Final = 0.3
+"""How worths become probabilities."""
+_ALTERNATING: Final = frozenset({"alt", "alternate", "alternated", "alternating"})
+"""Words in the name of an exercise whose repetitions are counted on both sides."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +55,15 @@ class Counter:
     ----------
     shortest_s, longest_s
         How long a repetition may take.
+    run_likeness
+        How much alike neighbouring repetitions have to be, 0..1, in the first search.
     likeness
-        How much alike neighbouring repetitions have to be, 0..1.
+        How much alike a repetition has to be to their mean, 0..1.
     tempo_cost
-        What a change of tempo costs.
+        What it costs that a repetition is longer or shorter than others, times the square of the
+        logarithm of their ratio.
     noise_g
-        Movements smaller than this do not count.
+        Movements not greater than this are not compared.
     least_confidence
         Below this probability of the guess, no count is given.
 
@@ -55,17 +80,47 @@ class Counter:
 
     shortest_s: float = 0.6
     longest_s: float = 7.5
-    likeness: float = 0.3
+    run_likeness: float = 0.3
+    likeness: float = 0.5
     tempo_cost: float = 1.0
     noise_g: float = 0.045
     least_confidence: float = 0.3
 
     def __post_init__(self) -> None:
-        if not 0.3 <= self.shortest_s < self.longest_s <= 60:
+        if not 0.4 <= self.shortest_s < self.longest_s <= 60:
             raise InputError(
-                "expected 0.3 <= shortest_s < longest_s <= 60, "
+                "expected 0.4 <= shortest_s < longest_s <= 60, "
                 f"got {self.shortest_s} and {self.longest_s}"
             )
+        for name in ("run_likeness", "likeness", "least_confidence"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name}: expected 0 to 1, got {getattr(self, name)}")
+        for name in ("tempo_cost", "noise_g"):
+            if not 0 < getattr(self, name) < np.inf:
+                raise InputError(f"{name}: expected more than 0, got {getattr(self, name)}")
+
+
+class Candidate(NamedTuple):
+    """One reading of a set.
+
+    `weight` is the logarithm of how probable it is, up to a constant; `edges`, of shape
+    (repetition, 2), is where each repetition starts and stops, in samples. `probabilities`, of
+    shape (count,), tells how probable each count is if the reading is right, and `cuts` holds the
+    edges for each of them.
+    """
+
+    weight: float
+    edges: Doubles
+    probabilities: Doubles
+    cuts: Doubles
+
+
+class _Run(NamedTuple):
+    """Stretches that resemble each other, on the grid."""
+
+    worth: float
+    period: float
+    edges: Doubles
 
 
 def count_repetitions(
@@ -74,16 +129,20 @@ def count_repetitions(
     *,
     counter: Counter | None = None,
     template: "Template | None" = None,
-    exercise: str = "",  # noqa: ARG001
+    exercise: str = "",
 ) -> Repetitions:
     """Count the repetitions in a set, finished or in progress.
 
-    The signal may be wider than the set, and hold other movements at its ends.
+    The signal may be wider than the set, and hold other movements at its ends. How the sensor is
+    turned plays no part. First, runs of stretches that resemble their neighbours are found, for
+    bands of lengths; then the signal is cut into stretches that resemble the mean of such a run,
+    and pauses, by each number of them. How much these resemble the mean tells how probable
+    each number is.
 
     Parameters
     ----------
     acceleration
-        Shape (sample, 3), in g, gravity included, however the sensor is turned.
+        Shape (sample, 3), in g, gravity included.
     rate_hz
         Sampling rate, 20 Hz or more.
     counter
@@ -91,9 +150,11 @@ def count_repetitions(
     template
         What a repetition of this person's exercise looks like, where that is known: it decides
         between readings of the signal that are nearly as good, such as one movement of 4 s or two
-        of 2 s. Where arms take turns, the other arm's repetitions are given the second halves.
+        of 2 s, and tells whether one arm's movements count for both.
     exercise
-        The exercise, where that is known.
+        The exercise, where that is known and there is no template: where its name says that sides
+        alternate (``alt-dumbbell-biceps-curl``), each movement of the arm that wears the sensor
+        counts twice, and the other arm's repetitions are given the second halves.
 
     Returns
     -------
@@ -114,29 +175,24 @@ def count_repetitions(
     """
     counter = counter or Counter()
     samples = _check(acceleration, rate_hz)
-    candidates = find_candidates(samples, rate_hz, counter)
+    if len(samples) < 2:
+        return Repetitions(0, 0, np.ones(1), np.empty((0, 2)), rate_hz)
     if template is None:
-        return _choose(candidates, rate_hz, counter)
-    fitting = [
-        Candidate(weight + template.weigh(samples, rate_hz, edges), edges)
-        for weight, edges in candidates
-    ]
-    return _choose(fitting, rate_hz, counter, template.per_movement)
-
-
-class Candidate(NamedTuple):
-    """One reading of a set.
-
-    `weight` is the logarithm of how probable it is, up to a constant; `edges`, of shape
-    (repetition, 2), is where each repetition starts and stops, in samples.
-    """
-
-    weight: float
-    edges: Doubles
+        times = 2 if _alternates(exercise) else 1
+        candidates = _read(samples, rate_hz, counter, _PERIODS)
+    else:
+        times = template.per_movement
+        candidates = [
+            each._replace(weight=each.weight + template.weigh(samples, rate_hz, each.edges))
+            for each in _read(samples, rate_hz, counter, _ALL_PERIODS)
+        ]
+    if not candidates:
+        return _tell_none(samples, rate_hz, counter)
+    return _choose(candidates, rate_hz, counter, times)
 
 
 def find_candidates(samples: Doubles, rate_hz: float, counter: Counter) -> list[Candidate]:
-    """Read a set in several ways, each with another range of durations.
+    """Read a set in several ways, each with another duration of a repetition.
 
     Parameters
     ----------
@@ -150,25 +206,29 @@ def find_candidates(samples: Doubles, rate_hz: float, counter: Counter) -> list[
     Returns
     -------
     list of Candidate
-        Those with a repetition; none where nothing repeats.
+        The likeliest first; none where nothing repeats.
     """
-    if len(samples) < 2:
-        return []
+    return _read(samples, rate_hz, counter, _ALL_PERIODS) if len(samples) > 1 else []
+
+
+def _alternates(exercise: str) -> bool:
+    words = exercise.lower().replace("_", "-").replace(" ", "-").split("-")
+    return not _ALTERNATING.isdisjoint(words)
+
+
+def _read(samples: Doubles, rate_hz: float, counter: Counter, periods: int) -> list[Candidate]:
     step = rate_hz / _GRID_HZ
     first, signal = smooth_to_grid(samples, step, _SMOOTH_S * rate_hz)
-    runs = find_runs(
-        signal,
-        _bands(counter),
-        likeness=counter.likeness,
-        tempo_cost=counter.tempo_cost,
-        noise=counter.noise_g**2,
-    )
-    most = max(worth for worth, _ in runs)
-    return [
-        Candidate((worth / most - 1) / _NEAR, first + step * edges.astype(np.float64))
-        for worth, edges in runs
-        if len(edges)
-    ]
+    candidates = []
+    for run in _find_runs(signal, counter)[:periods]:
+        worths, edges = _cut(signal, run, counter)
+        probabilities = np.exp(_SHARPNESS * (worths - worths.max()))
+        cuts = first + step * edges.astype(np.float64)
+        count = int(worths.argmax())
+        weight = _PERIOD_SHARPNESS * np.log(_rank(run))
+        share = probabilities / probabilities.sum()
+        candidates.append(Candidate(float(weight), cuts[count, :count], share, cuts))
+    return candidates
 
 
 def _check(acceleration: npt.ArrayLike, rate_hz: float) -> Doubles:
@@ -184,30 +244,83 @@ def _check(acceleration: npt.ArrayLike, rate_hz: float) -> Doubles:
     return samples
 
 
-def _bands(counter: Counter) -> npt.NDArray[np.int64]:
-    bands, low = [], counter.shortest_s
-    while True:
-        bands.append((low, min(low * _OCTAVE, counter.longest_s)))
-        if low * _OCTAVE >= counter.longest_s:
-            return np.maximum(2, np.round(np.array(bands) * _GRID_HZ)).astype(np.int64)
-        low *= _STEP
+def _lengths(shortest: float, longest: float, ratio: float) -> Integers:
+    count = int(np.log(longest / shortest) / np.log(ratio) + 1e-9) + 1
+    return np.unique(np.round(shortest * ratio ** np.arange(count))).astype(np.int64)
+
+
+def _bands(counter: Counter) -> Integers:
+    count = int(
+        np.ceil(np.log(counter.longest_s / _BAND / counter.shortest_s) / np.log(_BAND_STEP))
+    )
+    low = counter.shortest_s * _BAND_STEP ** np.arange(max(0, count) + 1)
+    high = np.minimum(low * _BAND, counter.longest_s)
+    return np.round(np.stack([low, high], axis=1) * _GRID_HZ).astype(np.int64)
+
+
+def _find_runs(signal: Doubles, counter: Counter) -> list[_Run]:
+    """Return the best runs, of lengths that differ."""
+    lengths = _lengths(counter.shortest_s * _GRID_HZ, counter.longest_s * _GRID_HZ, _LENGTH_STEP)
+    settings = (counter.run_likeness, counter.tempo_cost, counter.noise_g**2, _OPEN_COST)
+    runs = [
+        _Run(worth, float(np.median(edges[:, 1] - edges[:, 0])), edges)
+        for worth, edges in find_runs(signal, lengths, _bands(counter), settings)
+        if len(edges) > 1
+    ]
+    best: list[_Run] = []
+    for run in sorted(runs, key=_rank, reverse=True):
+        ratios = [max(run.period / other.period, other.period / run.period) for other in best]
+        if min(ratios, default=np.inf) > _SAME:
+            best.append(run)
+    return best
+
+
+def _rank(run: _Run) -> float:
+    # Repetitions taken two by two resemble each other at least as much as one by one.
+    return float(run.worth * run.period**-_PERIOD_POWER)
+
+
+def _cut(signal: Doubles, run: _Run, counter: Counter) -> tuple[Doubles, Integers]:
+    lengths = _lengths(max(4.0, run.period / _SPAN), run.period * _SPAN, _FINE_STEP)
+    settings = (
+        counter.likeness,
+        counter.tempo_cost,
+        counter.noise_g**2,
+        run.period,
+        _PAUSE_COST / _GRID_HZ,
+    )
+    return follow_shape(signal, run.edges, lengths, settings)
 
 
 def _choose(
-    candidates: list[Candidate], rate_hz: float, counter: Counter, times: int = 1
+    candidates: list[Candidate], rate_hz: float, counter: Counter, times: int
 ) -> Repetitions:
-    """Return the best reading, each of whose movements is so many repetitions."""
-    if not candidates:
-        return Repetitions(0, 0, np.ones(1), np.empty((0, 2)), rate_hz)
-    weights = np.array([weight for weight, _ in candidates])
-    probabilities = np.zeros(times * max(len(edges) for _, edges in candidates) + 2)
-    for weight, (_, edges) in zip(np.exp(weights - weights.max()), candidates, strict=True):
-        count = times * len(edges)
-        probabilities[count - 1 : count + 2] += weight * np.array([0.2, 0.6, 0.2])
-    probabilities /= probabilities.sum()
-    edges = _divide(candidates[int(weights.argmax())].edges, times)
-    sure = probabilities[len(edges)] >= counter.least_confidence
-    return Repetitions(len(edges) if sure else None, len(edges), probabilities, edges, rate_hz)
+    """Return what candidates say together, each of whose movements is so many repetitions."""
+    weights = np.array([each.weight for each in candidates])
+    weights = np.exp(weights - weights.max())
+    shares = np.zeros((len(candidates), max(len(each.probabilities) for each in candidates)))
+    for share, weight, each in zip(shares, weights / weights.sum(), candidates, strict=True):
+        share[: len(each.probabilities)] = weight * each.probabilities
+    probabilities = shares.sum(axis=0)
+    count = int(probabilities.argmax())
+    edges = candidates[int(shares[:, count].argmax())].cuts[count, :count]
+    if times > 1:
+        probabilities, edges = _multiply(probabilities, times), _divide(edges, times)
+    guess = len(edges)
+    sure = probabilities[guess] >= counter.least_confidence
+    return Repetitions(guess if sure else None, guess, probabilities, edges, rate_hz)
+
+
+def _multiply(probabilities: Doubles, times: int) -> Doubles:
+    """Return how probable each number is where the sensor sees one of so many.
+
+    The other side may have begun, or ended, so that there may be one more or less.
+    """
+    many = np.zeros(times * len(probabilities) + 2)
+    for off, share in ((-1, 0.25), (0, 0.5), (1, 0.25)):
+        places = np.maximum(0, times * np.arange(len(probabilities)) + off)
+        np.add.at(many, places, share * probabilities)
+    return many
 
 
 def _divide(edges: Doubles, times: int) -> Doubles:
@@ -215,3 +328,11 @@ def _divide(edges: Doubles, times: int) -> Doubles:
     shares = np.arange(times + 1) / times
     places = edges[:, :1] + (edges[:, 1:] - edges[:, :1]) * shares
     return np.stack([places[:, :-1], places[:, 1:]], axis=2).reshape(-1, 2)
+
+
+def _tell_none(samples: Doubles, rate_hz: float, counter: Counter) -> Repetitions:
+    """Return what is known where nothing repeats: still, or moved once or in a way of its own."""
+    nothing = np.empty((0, 2))
+    if samples.var(axis=0).sum() <= counter.noise_g**2:
+        return Repetitions(0, 0, np.ones(1), nothing, rate_hz)
+    return Repetitions(None, 0, np.array([0.4, 0.4, 0.2]), nothing, rate_hz)
