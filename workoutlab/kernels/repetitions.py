@@ -97,13 +97,24 @@ def _shape(signal, start, length, shape):
 
 
 @compiled(fastmath=True)
-def _fill_shapes(signal, starts, lengths, shapes, squares):
+def _openness(signal, start, stop, square):
+    """How far a stretch ends from where it began, squared: 1 if it goes one way evenly."""
+    way = 0.0
+    for axis in range(3):
+        way += (signal[stop, axis] - signal[start, axis]) ** 2
+    return min(1.0, way / (12 * square + 1e-12))
+
+
+@compiled(fastmath=True)
+def _fill_shapes(signal, starts, lengths, shapes, squares, opens):
     for start in range(starts[0], starts[1]):
         here = start % len(shapes)
         for k in range(len(lengths)):
-            if start + lengths[k] > len(signal) - 1:
+            stop = start + lengths[k]
+            if stop > len(signal) - 1:
                 break
             squares[here, k] = _shape(signal, start, lengths[k], shapes[here, k])
+            opens[here, k] = _openness(signal, start, stop, squares[here, k])
 
 
 @compiled(fastmath=True)
@@ -127,15 +138,15 @@ def _link(step, both, gain, bands, values, backs):
 
 @compiled(fastmath=True)
 def _run_forward(signal, lengths, bands, settings, values, backs):
-    floor, tempo_cost, noise = settings
+    floor, tempo_cost, noise, open_cost = settings
     count, longest = len(signal), lengths[-1]
     # Shapes of the stretches that start within one longest length, by start modulo that number.
     shapes = np.zeros((longest + 1, len(lengths), 3 * _POINTS), np.float32)
-    squares = np.zeros(shapes.shape[:2], np.float32)
+    squares, opens = np.zeros(shapes.shape[:2], np.float32), np.zeros(shapes.shape[:2])
     filled = 0
     for s in range(count):
         starts = (filled, min(count, s + longest + 1))
-        _fill_shapes(signal, starts, lengths, shapes, squares)
+        _fill_shapes(signal, starts, lengths, shapes, squares, opens)
         filled = starts[1]
         here = s % len(shapes)
         for k in range(len(lengths)):
@@ -151,6 +162,7 @@ def _run_forward(signal, lengths, bands, settings, values, backs):
                 change = np.log(ratio)
                 gain = _alike(shapes[here, k], shapes[there, m], both)
                 gain -= floor + tempo_cost * change * change
+                gain -= 0.5 * open_cost * (opens[here, k] + opens[there, m])
                 pair = (lengths[k], lengths[m])
                 gain *= 0.5 * (pair[0] + pair[1])
                 _link((s, t, k, m), pair, gain, bands, values, backs)
@@ -172,15 +184,17 @@ def find_runs(
     signal: Doubles,
     lengths: Integers,
     bands: Integers,
-    settings: tuple[float, float, float],
+    settings: tuple[float, float, float, float],
 ) -> list[tuple[float, Doubles]]:
     """Find, for each band of lengths, the run of stretches that resemble their neighbours most.
 
     Two neighbouring stretches, each drawn to the same number of points and freed of its mean,
     are alike by 2 <u, v> / (|u|^2 + |v|^2 + noise): 1 if equal, less if shape or size differ. A
-    run is worth the sum over neighbours of (likeness - floor - cost x log(ratio of lengths)^2)
-    times the time they take; the best is found by dynamic programming over start and length of the
-    last stretch.
+    run is worth the sum over neighbours of (likeness - floor - cost x log(ratio of lengths)^2 -
+    cost x openness) times the time they take; the best is found by dynamic programming over start
+    and length of the last stretch. Openness is the square of the way from a stretch's start to its
+    stop, over 12 times its variance: 0 where a movement comes back, 1 where it goes one way evenly,
+    so that slow repetitions are not cut into pieces that resemble each other.
 
     Parameters
     ----------
@@ -192,7 +206,8 @@ def find_runs(
         Shape (band, 2): the shortest and the longest of them that may come in one run.
     settings
         The floor: neighbours less alike than this take from a run's worth; what a change of
-        length costs; the variance, summed over axes, below which nothing counts as alike.
+        length costs; the variance, summed over axes, below which nothing counts as alike; what
+        openness costs.
 
     Returns
     -------
@@ -210,7 +225,7 @@ def find_runs(
     >>> angle = 2 * np.pi * np.arange(80) / 20
     >>> signal = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
     >>> ((worth, edges),) = find_runs(
-    ...     signal, np.arange(16, 27), np.array([[16, 26]]), (0.3, 1.0, 1e-3)
+    ...     signal, np.arange(16, 27), np.array([[16, 26]]), (0.3, 1.0, 1e-3, 0.3)
     ... )
     >>> len(edges)
     4
@@ -277,9 +292,10 @@ def _weigh(signal, edges, count, mean, noise, weights):
 
 
 @compiled(fastmath=True)
-def _gain(shapes, squares, lengths, mean, settings, gains):
+def _gain(known, lengths, mean, settings, gains):
     """Write what a stretch adds, by its start and length."""
-    floor, tempo_cost, noise, typical = settings
+    shapes, squares = known
+    floor, tempo_cost, noise, typical, _ = settings
     own = np.float32(0)
     for j in range(len(mean)):
         own += mean[j] ** 2
@@ -380,7 +396,6 @@ def _shift(edges, part, out):
 @compiled()
 def _follow_phases(signal, run, known, lengths, settings, gains):
     """Write the gains of each phase's mean shape, and return what each is worth."""
-    shapes, squares = known
     noise, pause, phases = settings[2], settings[4], len(gains)
     mean = np.zeros(3 * _POINTS, np.float32)
     mine = np.zeros((len(run) + len(signal) // lengths[0] + 1, 2))
@@ -396,7 +411,7 @@ def _follow_phases(signal, run, known, lengths, settings, gains):
             _average(signal, mine, count, weights, mean)
             _weigh(signal, mine, count, mean, noise, weights)
             _average(signal, mine, count, weights, mean)
-            _gain(shapes, squares, lengths, mean, settings[:4], gains[phase])
+            _gain(known, lengths, mean, settings, gains[phase])
             _follow(gains[phase], lengths, pause, values, backs)
             worths[phase] = values.max()
             count = _walk_back(values, backs, mine)
@@ -408,8 +423,8 @@ def _follow_all(signal, run, lengths, settings, sizes, found):
     phases, kept = sizes
     worths, edges = found
     shapes = np.zeros((len(signal), len(lengths), 3 * _POINTS), np.float32)
-    squares = np.zeros(shapes.shape[:2], np.float32)
-    _fill_shapes(signal, (0, len(signal)), lengths, shapes, squares)
+    squares, opens = np.zeros(shapes.shape[:2], np.float32), np.zeros(shapes.shape[:2])
+    _fill_shapes(signal, (0, len(signal)), lengths, shapes, squares, opens)
     gains = np.zeros((phases, len(signal), len(lengths)))
     free = _follow_phases(signal, run, (shapes, squares), lengths, settings, gains)
     values = np.zeros((len(signal), len(worths)))
