@@ -9,7 +9,9 @@ from workoutlab.errors import InputError
 from workoutlab.kernels.repetitions import find_runs, follow_shape, smooth_to_grid
 
 
-def slow_worth(signal, shortest, longest, likeness, tempo_cost, noise, open_cost):
+def slow_worth(signal, shortest, longest, settings):
+    likeness, tempo_cost, noise, open_cost = settings
+
     def shape(start, length):
         places = start + length * (np.arange(12) + 0.5) / 12
         axes = [np.interp(places, np.arange(len(signal)), axis) for axis in signal.T]
@@ -49,7 +51,7 @@ def test_find_runs__finds_the_best(seed):
     lengths, bands = np.arange(5, 13), np.array([[5, 12], [8, 11]])
     found = find_runs(signal, lengths, bands, (0.2, 0.5, 0.01, 0.3))
     for (worth, edges), (shortest, longest) in zip(found, bands, strict=True):
-        expected = slow_worth(signal, shortest, longest, 0.2, 0.5, 0.01, 0.3)
+        expected = slow_worth(signal, shortest, longest, (0.2, 0.5, 0.01, 0.3))
         assert worth == pytest.approx(expected, rel=1e-4)
         assert (edges[1:, 0] == edges[:-1, 1]).all()
 
