@@ -55,7 +55,7 @@ def networks(kind="mlp", seed=0):
         layers = draw_weights(description, shapes, seed)
         network = Network(description, layers, no_scaler(3 * length))
         stages.append(Stage(classes, network, inputs, length, 15, temperature=0.5))
-    decoding = Decoding(shortest_set_s=2, shortest_rest_s=1, lag_s=5, penalty=0.1)
+    decoding = Decoding(shortest_set_s=2, shortest_rest_s=1, lag_s=5, penalty=0.1, switch=0.1)
     return Recogniser(*stages, decoding=decoding, threshold=0.4)
 
 

@@ -80,6 +80,7 @@ def test_repetitions__tells_errors_and_misses(tmp_path: Path) -> None:
         (("--task", "repetitions", "--protocol", "set"), "--protocol: not with --task repetitions"),
         (("--task", "repetitions", "--composed"), "--composed: not with --task repetitions"),
         (("--baseline", "--groups", 3), "--baseline, --groups: not with --task exercise"),
+        (("--task", "segment", "--templates", "set"), "--templates: not with --task segment"),
         (("--task", "segment", "--protocol", "set"), "cannot be parted by set"),
         (("--task", "segment", "--protocol", "random"), "windows overlap"),
         (("--task", "repetitions", "--user", "zoe"), "holds no recordings of user: zoe"),

@@ -39,8 +39,10 @@ def allowed(states, least, *, final):
 
 
 def score(states, rows, penalty):
+    change, switch = penalty if isinstance(penalty, tuple) else (penalty, 0)
     total = sum(rows[step][state] for step, state in enumerate(states))
-    return total - penalty * (len(blocks(states)) - 1)
+    straight = sum(one > 0 and two > 0 and one != two for one, two in pairwise(states))
+    return total - change * (len(blocks(states)) - 1) - switch * straight
 
 
 def decode_slowly(rows, least, penalty, lag):
@@ -78,6 +80,8 @@ def test_decode_steps__is_what_a_search_through_all_sequences_decides(seed):
     least = random.integers(1, 4, size=states).tolist()
     penalty, lag = float(random.uniform(0, 2)), int(random.integers(1, 5))
     assert decode(rows, least, penalty, lag) == decode_slowly(rows, least, penalty, lag)
+    dear = (penalty, float(random.uniform(0, 4)))
+    assert decode(rows, least, dear, lag) == decode_slowly(rows, least, dear, lag)
 
 
 @settings(max_examples=60, deadline=None)
@@ -105,6 +109,16 @@ def test_decode_steps__follows_clear_scores_and_drops_short_ones():
     rows[np.arange(len(truth)), truth] = 0
     found = decode(rows, [6, 6, 6], 2.0, 10)
     assert found == [0] * 20 + [2] * 15 + [1] * 25 + [0] * 20
+
+
+def test_decode_steps__a_set_that_looks_now_like_this_now_like_that_stays_whole():
+    rows = np.full((60, 3), -2.0)
+    rows[20:40, 0] = -6
+    rows[:20, 0] = rows[40:, 0] = rows[20:30, 1] = rows[30:40, 2] = 0
+    assert decode(rows, [6, 6, 6], 1.0, 10) == [0] * 20 + [1] * 10 + [2] * 10 + [0] * 20
+    whole = decode(rows, [6, 6, 6], (1.0, 30.0), 10)
+    assert len(set(whole[20:40])) == 1
+    assert whole[:20] + whole[40:] == [0] * 40
 
 
 def test_decode_steps__a_set_that_the_end_cuts_short_is_none():

@@ -4,14 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import pytest
 
 from workoutlab.errors import InputError, TrainingError
 from workoutlab.lab import Lab
-from workoutlab.recognition.evaluation.repetitionresults import CountedSet, RepetitionEvaluation
+from workoutlab.recognition.evaluation.repetitionresults import RepetitionEvaluation, SetCount
 from workoutlab.recognition.evaluation.repetitions import evaluate_repetitions
 from workoutlab.recognition.evaluation.results import Source
+from workoutlab.recognition.repetitions import templates
 from workoutlab.recognition.repetitions.baseline import count_muvr
 from workoutlab.recording import LabelledSet, Recording
 
@@ -30,7 +32,7 @@ def make_set(
     one = LabelledSet(start=0, stop=len(samples), exercise=f"move-{number % 2}", repetitions=known)
     return Recording(
         user=fields.pop("user", "ann"),
-        session="mon",
+        session=fields.pop("session", "mon"),
         acceleration=samples,
         rate_hz=50,
         source=f"{number}.csv",
@@ -39,9 +41,9 @@ def make_set(
     )
 
 
-def make_counted(truth: int, guess: int, confidence: float, **fields: Any) -> CountedSet:
+def make_counted(truth: int, guess: int, confidence: float, **fields: Any) -> SetCount:
     central = fields.pop("central", (guess,))
-    return CountedSet(
+    return SetCount(
         *("ann", "mon", "a.csv", 0.0, 20.0, "curl"),
         truth=truth,
         guess=guess,
@@ -87,6 +89,44 @@ def test_evaluate_repetitions__refuses_what_holds_no_counts() -> None:
         evaluate_repetitions(3)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="expected recordings"):
         evaluate_repetitions([3])  # type: ignore[list-item]
+
+
+class Recorder:
+    """Stands where templates are learnt, and notes from what."""
+
+    def __init__(self) -> None:
+        self.taught: list[list[int]] = []
+
+    def __call__(self, sets: Any, **how: Any) -> dict[str, Any]:
+        assert "counter" in how
+        self.taught.append(sorted(one.repetitions for one in sets))
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "taught"),
+    [("set", [[7, 9], [5, 9], [5, 7], [8], [6]]), ("session", [[9], [9], [5, 7], [8], [6]])],
+)
+def test_evaluate_repetitions__no_set_teaches_its_own_template(
+    protocol: str, taught: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr(templates, "learn_templates", recorder)
+    days = {5: "mon", 6: "mon", 7: "mon", 8: "tue", 9: "tue"}
+    sets = [make_set(n, n, session=day) for n, day in days.items()]
+    with dask.config.set(scheduler="synchronous"):
+        found = evaluate_repetitions(sets, templates=protocol, progress=False)
+    assert sorted(recorder.taught) == sorted(taught)
+    assert len(found.sets) == 5
+
+
+def test_evaluate_repetitions__with_templates_that_teach() -> None:
+    sets = [make_set(2 * n, 6 + n) for n in range(3)]
+    found = evaluate_repetitions(sets, templates="set", progress=False)
+    assert found.figures()["within_1"] == 1
+    assert "templates of the person's other sets" in str(found)
+    with pytest.raises(InputError, match="templates: expected one of 'none', 'set', 'session'"):
+        evaluate_repetitions(sets, templates="all")
 
 
 def test_evaluation__figures_by_hand() -> None:

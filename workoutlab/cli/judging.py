@@ -19,6 +19,8 @@ __all__ = [
     "GroupsOption",
     "TaskChoice",
     "TaskOption",
+    "TemplatesChoice",
+    "TemplatesOption",
     "check_task",
     "judge_repetitions",
     "judge_sets",
@@ -31,6 +33,14 @@ class TaskChoice(StrEnum):
     exercise = "exercise"
     segment = "segment"
     repetitions = "repetitions"
+
+
+class TemplatesChoice(StrEnum):
+    """What templates of repetitions are learnt from."""
+
+    none = "none"
+    set = "set"
+    session = "session"
 
 
 TaskOption = Annotated[
@@ -61,15 +71,23 @@ BaselineOption = Annotated[
     ),
 ]
 
+TemplatesOption = Annotated[
+    TemplatesChoice,
+    typer.Option(
+        help="With --task repetitions: what a person's counting learns from: nothing, their other "
+        "sets, or their other sessions."
+    ),
+]
+
 _ALWAYS: Final = frozenset({"lab", "task", "report", "scheduler", "workers", "json"})
 _FILTERS: Final = frozenset({"user", "device"})
 _FITTING: Final[Mapping[TaskChoice, frozenset[str]]] = {
     TaskChoice.segment: _ALWAYS
     | _FILTERS
     | {"protocol", "seeds", "groups", "composed", "baseline"},
-    TaskChoice.repetitions: _ALWAYS | _FILTERS | {"baseline"},
+    TaskChoice.repetitions: _ALWAYS | _FILTERS | {"baseline", "templates"},
 }
-_NOT_EXERCISE: Final = frozenset({"groups", "composed", "baseline"})
+_NOT_EXERCISE: Final = frozenset({"groups", "composed", "baseline", "templates"})
 
 
 def check_task(context: typer.Context, task: TaskChoice) -> None:
@@ -125,6 +143,7 @@ def judge_repetitions(lab: str, output: Output, report: Path | None, **options: 
 
     result = evaluate_repetitions(
         _open(lab, options),
+        templates=options["templates"].value,
         baseline=count_muvr if options["baseline"] else None,
         progress=not output.as_json,
     )

@@ -14,6 +14,8 @@ from workoutlab.cli.judging import (
     GroupsOption,
     TaskChoice,
     TaskOption,
+    TemplatesChoice,
+    TemplatesOption,
     check_task,
     judge_repetitions,
     judge_sets,
@@ -185,6 +187,7 @@ def evaluate(  # noqa: PLR0913  one parameter an option
     groups: GroupsOption = None,
     composed: ComposedOption = False,
     baseline: BaselineOption = False,
+    templates: TemplatesOption = TemplatesChoice.none,
     per: PerOption = PerChoice.all,
     model: Annotated[
         ModelChoice, typer.Option(help="A network, or scikit-learn's extra trees to compare.")
@@ -228,7 +231,7 @@ def evaluate(  # noqa: PLR0913  one parameter an option
             check_report(report)
             filters: dict[str, Any] = {"user": user, "device": device, "baseline": baseline}
             if task is TaskChoice.repetitions:
-                judge_repetitions(lab, output, report, **filters)
+                judge_repetitions(lab, output, report, templates=templates, **filters)
             else:
                 filters |= {"seeds": seeds, "groups": groups, "composed": composed}
                 judge_sets(lab, output, report, protocol=protocol or "session", **filters)

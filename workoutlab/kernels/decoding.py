@@ -1,10 +1,11 @@
 """Scores of steps decoded into states that last: Viterbi with minimum durations and a fixed lag.
 
 State 0 is rest, the others are exercises. A state is left only after its minimum number of steps;
-changing costs a penalty. Each (state, age) is a state of its own, ages beyond the minimum being
-one: a semi-Markov model whose durations are flat from the minimum on [1]_ [2]_. A decision about a
-step is taken a fixed number of steps later, from the best path so far; paths that contradict it
-are dropped, so that the decisions together are one path which keeps the minimum durations.
+changing costs a penalty, and more from one exercise straight to another. Each (state, age) is a
+state of its own, ages beyond the minimum being one: a semi-Markov model whose durations are flat
+from the minimum on [1]_ [2]_. A decision about a step is taken a fixed number of steps later, from
+the best path so far; paths that contradict it are dropped, so that the decisions together are one
+path which keeps the minimum durations.
 
 References
 ----------
@@ -70,11 +71,11 @@ def start_decoding(states: int, lag: int, longest: int) -> tuple[Doubles, Intege
 
 
 @compiled()
-def _enter(values, least, penalty, step, entered, scores):
-    """Return the scores of entering each state, and note from where: the best, or next best."""
+def _enter(values, least, penalty, switch, step, entered, scores):  # noqa: PLR0913 - as _decode
+    """Return the scores of entering each state, and note from where: rest, or the best exercise."""
     states, ring = len(values), len(entered)
     first, second = -1, -1
-    for state in range(states):
+    for state in range(1, states):
         value = values[state, least[state] - 1]
         if first < 0 or value > values[first, least[first] - 1]:
             first, second = state, first
@@ -82,8 +83,13 @@ def _enter(values, least, penalty, step, entered, scores):
             second = state
     for state in range(states):
         source = second if state == first else first
+        score = -np.inf
+        if source > 0:
+            score = values[source, least[source] - 1] - (switch if state > 0 else 0.0)
+        if state > 0 and values[0, least[0] - 1] >= score:
+            source, score = 0, values[0, least[0] - 1]
         entered[step % ring, state] = source
-        scores[state] = values[source, least[source] - 1] - penalty
+        scores[state] = score - penalty
 
 
 @compiled()
@@ -96,11 +102,11 @@ def _begin(row, values, began, least):
 
 
 @compiled()
-def _advance(row, kept, least, penalty, step, scores):
+def _advance(row, kept, least, penalty, switch, step, scores):  # noqa: PLR0913 - as _decode
     """Take one step of all paths."""
     values, began, entered = kept
     ring = len(began)
-    _enter(values, least, penalty, step, entered, scores)
+    _enter(values, least, penalty, switch, step, entered, scores)
     best = -np.inf
     for state in range(len(values)):
         last = least[state] - 1
@@ -159,7 +165,7 @@ def _prune(choice, step, target, kept, least):
 
 
 @compiled()
-def _decode(rows, first, kept, least, penalty, lag, out):  # noqa: PLR0913 - one array each
+def _decode(rows, first, kept, least, penalty, switch, lag, out):  # noqa: PLR0913 - one array each
     scores = np.empty(rows.shape[1])
     decided = 0
     for i in range(len(rows)):
@@ -167,7 +173,7 @@ def _decode(rows, first, kept, least, penalty, lag, out):  # noqa: PLR0913 - one
         if step == 0:
             _begin(rows[0], kept[0], kept[1], least)
         else:
-            _advance(rows[i], kept, least, penalty, step, scores)
+            _advance(rows[i], kept, least, penalty, switch, step, scores)
         if step < lag:
             continue
         at, age = _find_best(kept[0], least, False)
@@ -183,7 +189,7 @@ def decode_steps(
     first: int,
     kept: tuple[Doubles, Integers, Integers],
     least: Integers,
-    penalty: float,
+    penalty: float | tuple[float, float],
     lag: int,
 ) -> Integers:
     """Take further steps, and return the states that are decided by them.
@@ -199,7 +205,8 @@ def decode_steps(
     least
         Shape (state,): minimum durations in steps, 1 or more.
     penalty
-        What a change of state costs.
+        What a change of state costs; and, where there are two, how much more one from an exercise
+        straight to another.
     lag
         As in :func:`start_decoding`.
 
@@ -220,7 +227,8 @@ def decode_steps(
     [1, 1]
     """
     out = np.empty(len(rows), np.int64)
-    decided = _decode(rows, first, kept, least, float(penalty), lag, out)
+    change, switch = penalty if isinstance(penalty, tuple) else (penalty, 0.0)
+    decided = _decode(rows, first, kept, least, float(change), float(switch), lag, out)
     return out[:decided]
 
 

@@ -23,7 +23,7 @@ from workoutlab.recognition.evaluation.report import (
 )
 from workoutlab.recognition.evaluation.results import NotScored, Source, plain
 
-__all__ = ["CountedSet", "RepetitionEvaluation"]
+__all__ = ["RepetitionEvaluation", "SetCount"]
 
 _THRESHOLDS: Final = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 _BINS: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -31,7 +31,7 @@ _MOST_ROWS: Final = 200
 
 
 @dataclass(frozen=True)
-class CountedSet:
+class SetCount:
     """One set, its true number of repetitions, and what was counted.
 
     Parameters
@@ -93,7 +93,7 @@ class RepetitionEvaluation:
 
     recipe: Mapping[str, Any]
     source: Source
-    sets: tuple[CountedSet, ...]
+    sets: tuple[SetCount, ...]
     baseline: str = ""
     not_scored: tuple[NotScored, ...] = ()
 
@@ -130,7 +130,7 @@ class RepetitionEvaluation:
 
     def by(self, *columns: str) -> pd.DataFrame:
         """Return the errors of groups of sets: ``by("exercise")``, ``by("user", "session")``."""
-        groups: dict[tuple[str, ...], list[CountedSet]] = {}
+        groups: dict[tuple[str, ...], list[SetCount]] = {}
         for one in self.sets:
             groups.setdefault(tuple(getattr(one, name) for name in columns), []).append(one)
         rows = [
@@ -280,14 +280,13 @@ class RepetitionEvaluation:
         where = f"; lab {source.lab!r} at snapshot {source.snapshot}" if source.lab else ""
         lines.append(
             f"{len(self.sets):,} sets of {source.people:,} people in {source.sessions:,} sessions"
-            f"{where}. Nothing was fitted here: where settings were chosen on these sets, the "
-            "figures flatter."
+            f"{where}. Where the counter's settings were chosen on these sets, the figures flatter."
         )
         lines += [f"Not scored: {item.sets} sets, {item.reason}." for item in self.not_scored]
         return lines
 
 
-def _describe(sets: Sequence[CountedSet]) -> dict[str, float]:
+def _describe(sets: Sequence[SetCount]) -> dict[str, float]:
     return describe_counts([(one.truth, one.guess, one.told) for one in sets])
 
 

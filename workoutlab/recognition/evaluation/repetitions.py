@@ -1,8 +1,8 @@
 """Evaluation of counting: repetitions found in labelled sets against the numbers noted for them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from workoutlab import __version__, cluster
 from workoutlab.errors import InputError, TrainingError
 from workoutlab.lab import Lab
-from workoutlab.recognition.evaluation.repetitionresults import CountedSet, RepetitionEvaluation
+from workoutlab.recognition.evaluation.repetitionresults import RepetitionEvaluation, SetCount
 from workoutlab.recognition.evaluation.results import NotScored, Source, plain
 from workoutlab.recognition.repetitions.counting import Counter, count_repetitions
 from workoutlab.recognition.repetitions.results import Repetitions
@@ -23,6 +23,12 @@ Count = Callable[[npt.NDArray[np.float32], float], Repetitions]
 
 _BATCH: Final = 16
 """Sets in a task: enough to be worth sending."""
+
+_TEMPLATES: Final[Mapping[str, str]] = {
+    "none": "counting without labels",
+    "set": "counting with templates of the person's other sets of the exercise",
+    "session": "counting with templates of the person's other sessions",
+}
 
 _CENTRAL: Final = 0.8
 """The probability of the counts that are held against the true number."""
@@ -39,25 +45,31 @@ class _Case:
     def samples(self) -> npt.NDArray[np.float32]:
         return self.recording.acceleration[self.labelled.start : self.labelled.stop]
 
+    @property
+    def truth(self) -> int:
+        return int(self.labelled.repetitions or 0)
+
 
 @dataclass(frozen=True, eq=False)
 class _Batch:
     cases: Sequence[_Case]
     counter: Counter
     baseline: Count | None
+    templates: str = "none"
 
 
 def evaluate_repetitions(
     source: Lab | Iterable[Recording],
     counter: Counter | None = None,
     *,
+    templates: str = "none",
     baseline: Count | None = None,
     progress: bool = True,
 ) -> RepetitionEvaluation:
     """Measure how well repetitions are counted in sets whose number is known.
 
-    Nothing is fitted: the counter has its settings beforehand, and where these were chosen on the
-    sets that it is measured on, the figures flatter it. Sets are cut out as they are labelled.
+    The counter has its settings beforehand; where these were chosen on the sets that it is measured
+    on, the figures flatter it. Sets are cut out as they are labelled.
 
     Parameters
     ----------
@@ -66,6 +78,10 @@ def evaluate_repetitions(
         recordings without a regular rate, are listed as not scored.
     counter
         How to count; :class:`Counter()` by default.
+    templates
+        ``"none"``, as for a new person; ``"set"``: each set is counted with a template learnt from
+        all other sets of that person and exercise whose number is known; ``"session"``: from those
+        of the person's other sessions alone. Where there are none it is counted without.
     baseline
         Another way of counting to stand beside, ``count_muvr`` say: called with samples and rate.
     progress
@@ -80,7 +96,7 @@ def evaluate_repetitions(
     Raises
     ------
     InputError
-        If `source` holds no recordings.
+        If `source` holds no recordings, or `templates` is none of these.
     TrainingError
         If there is no set of a known number.
 
@@ -94,16 +110,19 @@ def evaluate_repetitions(
     >>> found.figures()["within_1"], found.sets[0].guess
     (1.0, 6)
     """
+    if templates not in _TEMPLATES:
+        names = ", ".join(repr(name) for name in _TEMPLATES)
+        raise InputError(f"templates: expected one of {names}, got {templates!r}")
     counter = counter or Counter()
     recordings = list(_open(source))
     cases, unscored = _list_cases(recordings)
     if not cases:
         raise TrainingError("no labelled set of a known number of repetitions: nothing to score")
-    parts = [cases[place : place + _BATCH] for place in range(0, len(cases), _BATCH)]
-    batches = [_Batch(part, counter, baseline) for part in parts]
+    parts = _part_alike(cases) if templates != "none" else _part_any(cases)
+    batches = [_Batch(part, counter, baseline, templates) for part in parts]
     sets, failures = _run(batches, progress)
     return RepetitionEvaluation(
-        recipe={"name": "counting without labels", "counter": plain(counter)},
+        recipe={"name": _TEMPLATES[templates], "counter": plain(counter)},
         source=_describe(source, cases),
         sets=tuple(sets),
         baseline=getattr(baseline, "__name__", "baseline") if baseline else "",
@@ -143,8 +162,42 @@ def _list_cases(recordings: Iterable[Recording]) -> tuple[list[_Case], list[NotS
     return cases, [NotScored("", sets, reason) for reason, sets in reasons.items() if sets]
 
 
-def _run(batches: Sequence[_Batch], show: bool) -> tuple[list[CountedSet], list[NotScored]]:
-    counted: dict[int, list[CountedSet]] = {}
+def _part_any(cases: Sequence[_Case]) -> list[Sequence[_Case]]:
+    return [cases[place : place + _BATCH] for place in range(0, len(cases), _BATCH)]
+
+
+def _part_alike(cases: Sequence[_Case]) -> list[Sequence[_Case]]:
+    """Keep sets of one person and exercise together, since they teach each other."""
+    parts: dict[tuple[str, str], list[_Case]] = {}
+    for case in cases:
+        parts.setdefault((case.recording.user, case.labelled.exercise), []).append(case)
+    return [*parts.values()]
+
+
+def _learn(case: _Case, batch: _Batch) -> Any:
+    """Return what the others teach about a set; None for nothing."""
+    if batch.templates == "none":
+        return None
+    from workoutlab.recognition.repetitions.templates import CountedSet, learn_templates
+
+    others = [
+        other
+        for other in batch.cases
+        if other.recording.digest != case.recording.digest or other.labelled != case.labelled
+    ]
+    if batch.templates == "session":
+        others = [other for other in others if other.recording.session != case.recording.session]
+    exercise = case.labelled.exercise
+    known = [
+        CountedSet(exercise, other.samples, other.recording.median_rate_hz, other.truth)
+        for other in others
+        if other.truth
+    ]
+    return learn_templates(known, counter=batch.counter).get(exercise) if known else None
+
+
+def _run(batches: Sequence[_Batch], show: bool) -> tuple[list[SetCount], list[NotScored]]:
+    counted: dict[int, list[SetCount]] = {}
     failures: list[NotScored] = []
     with cluster.progress("sets", len(batches), show=show) as report:
         for done, (place, outcome) in enumerate(cluster.run_tasks(_score, batches), start=1):
@@ -157,19 +210,20 @@ def _run(batches: Sequence[_Batch], show: bool) -> tuple[list[CountedSet], list[
     return [one for place in sorted(counted) for one in counted[place]], failures
 
 
-def _score(batch: _Batch) -> list[CountedSet]:
+def _score(batch: _Batch) -> list[SetCount]:
     """Count the repetitions of some sets; runs as a task."""
     return [_score_one(case, batch) for case in batch.cases]
 
 
-def _score_one(case: _Case, batch: _Batch) -> CountedSet:
+def _score_one(case: _Case, batch: _Batch) -> SetCount:
     recording, labelled, samples = case.recording, case.labelled, case.samples
     rate_hz = float(recording.median_rate_hz)
-    came = count_repetitions(samples, rate_hz, counter=batch.counter, exercise=labelled.exercise)
+    how: dict[str, Any] = {"counter": batch.counter, "template": _learn(case, batch)}
+    came = count_repetitions(samples, rate_hz, exercise=labelled.exercise, **how)
     other = None if batch.baseline is None else batch.baseline(samples, rate_hz)
-    truth = int(labelled.repetitions or 0)
+    truth = case.truth
     chance = came.probabilities[truth] if truth < len(came.probabilities) else 0.0
-    return CountedSet(
+    return SetCount(
         user=recording.user,
         session=recording.session,
         source=recording.source,

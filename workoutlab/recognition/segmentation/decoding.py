@@ -42,6 +42,9 @@ class Decoding:
         length from the step's, the nearer ones weighing more; 0.5: of all that cover it.
     penalty
         What a change between rest and an exercise, or two exercises, costs: a logarithm of odds.
+    switch
+        What a change from one exercise straight to another costs besides: people seldom do that,
+        and a set of an exercise that is not known looks now like this one, now like that one.
     least
         A chance below this one counts as this one, so that no single window decides.
     rule
@@ -63,7 +66,8 @@ class Decoding:
     longest_s: float = 600.0
     step: int = 25
     reach: float = 0.25
-    penalty: float = 1.0
+    penalty: float = 2.5
+    switch: float = 5.0
     least: float = 0.02
     rule: Literal["durations", "muvr"] = "durations"
     refine: bool = True
@@ -74,6 +78,7 @@ class Decoding:
         check_number("step", self.step, whole=True, low=1)
         check_number("reach", self.reach, low=0, below=_HALF + 1e-9)
         check_number("penalty", self.penalty, low=0)
+        check_number("switch", self.switch, low=0)
         check_number("least", self.least, above=0, below=_HALF)
         if self.rule not in _RULES:
             raise InputError(f"rule: expected one of {', '.join(_RULES)}, got {self.rule!r}")
@@ -160,7 +165,7 @@ class Decoder:
         from workoutlab.kernels.decoding import decode_steps, weigh_states
 
         rows = weigh_states(active, exercises, self._decoding.least, self._share)
-        penalty = self._decoding.penalty
+        penalty = self._decoding.penalty, self._decoding.switch
         return decode_steps(rows, first, self._kept, self._least, penalty, self.lag)
 
     def _join(self, active: Doubles, exercises: Doubles) -> Integers:
