@@ -97,10 +97,8 @@ class Recorder:
     def __init__(self) -> None:
         self.taught: list[list[int]] = []
 
-    def __call__(self, sets: Any, **how: Any) -> dict[str, Any]:
-        assert "counter" in how
-        self.taught.append(sorted(one.repetitions for one in sets))
-        return {}
+    def __call__(self, reads: Any) -> None:
+        self.taught.append(sorted(one.known.repetitions for one in reads))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +109,7 @@ def test_evaluate_repetitions__no_set_teaches_its_own_template(
     protocol: str, taught: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder = Recorder()
-    monkeypatch.setattr(templates, "learn_templates", recorder)
+    monkeypatch.setattr(templates, "learn_template", recorder)
     days = {5: "mon", 6: "mon", 7: "mon", 8: "tue", 9: "tue"}
     sets = [make_set(n, n, session=day) for n, day in days.items()]
     with dask.config.set(scheduler="synchronous"):

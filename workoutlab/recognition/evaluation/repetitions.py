@@ -174,26 +174,38 @@ def _part_alike(cases: Sequence[_Case]) -> list[Sequence[_Case]]:
     return [*parts.values()]
 
 
-def _learn(case: _Case, batch: _Batch) -> Any:
-    """Return what the others teach about a set; None for nothing."""
+def _learn(batch: _Batch) -> list[Any]:
+    """Return what the others teach about each set; None for nothing."""
     if batch.templates == "none":
-        return None
-    from workoutlab.recognition.repetitions.templates import CountedSet, learn_templates
+        return [None] * len(batch.cases)
+    from workoutlab.recognition.repetitions.templates import (
+        KnownSet,
+        learn_template,
+        read_known_set,
+    )
 
-    others = [
-        other
-        for other in batch.cases
-        if other.recording.digest != case.recording.digest or other.labelled != case.labelled
+    reads = [
+        read_known_set(
+            KnownSet(one.labelled.exercise, one.samples, one.recording.median_rate_hz, one.truth),
+            batch.counter,
+        )
+        for one in batch.cases
     ]
-    if batch.templates == "session":
-        others = [other for other in others if other.recording.session != case.recording.session]
-    exercise = case.labelled.exercise
-    known = [
-        CountedSet(exercise, other.samples, other.recording.median_rate_hz, other.truth)
-        for other in others
-        if other.truth
-    ]
-    return learn_templates(known, counter=batch.counter).get(exercise) if known else None
+    templates = []
+    for case in batch.cases:
+        others = [
+            read
+            for read, other in zip(reads, batch.cases, strict=True)
+            if other.truth and _may_teach(other, case, batch.templates)
+        ]
+        templates.append(learn_template(others) if others else None)
+    return templates
+
+
+def _may_teach(other: _Case, case: _Case, templates: str) -> bool:
+    if templates == "session":
+        return other.recording.session != case.recording.session
+    return other.recording.digest != case.recording.digest or other.labelled != case.labelled
 
 
 def _run(batches: Sequence[_Batch], show: bool) -> tuple[list[SetCount], list[NotScored]]:
@@ -212,13 +224,14 @@ def _run(batches: Sequence[_Batch], show: bool) -> tuple[list[SetCount], list[No
 
 def _score(batch: _Batch) -> list[SetCount]:
     """Count the repetitions of some sets; runs as a task."""
-    return [_score_one(case, batch) for case in batch.cases]
+    known = zip(batch.cases, _learn(batch), strict=True)
+    return [_score_one(case, template, batch) for case, template in known]
 
 
-def _score_one(case: _Case, batch: _Batch) -> SetCount:
+def _score_one(case: _Case, template: Any, batch: _Batch) -> SetCount:
     recording, labelled, samples = case.recording, case.labelled, case.samples
     rate_hz = float(recording.median_rate_hz)
-    how: dict[str, Any] = {"counter": batch.counter, "template": _learn(case, batch)}
+    how: dict[str, Any] = {"counter": batch.counter, "template": template}
     came = count_repetitions(samples, rate_hz, exercise=labelled.exercise, **how)
     other = None if batch.baseline is None else batch.baseline(samples, rate_hz)
     truth = case.truth
