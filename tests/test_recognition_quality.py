@@ -300,6 +300,12 @@ def test_quality__is_a_picture_with_its_sentences():
     assert "script" not in page
 
 
+def test_quality__numbers_every_fifth_of_many_repetitions():
+    svg = ElementTree.fromstring(assess(*_set([60] * 60))._repr_html_()).find("svg")
+    numbers = [text.text for text in svg.findall("text")][:12]
+    assert numbers == [str(number) for number in range(5, 61, 5)]
+
+
 def test_quality__of_nothing_is_a_page_without_picture():
     page = assess(np.ones((50, 3)), RATE, [])._repr_html_()
     assert "<svg" not in page

@@ -23,11 +23,12 @@ _GREEN: Final = "#009e73"
 """Of Okabe and Ito (2008), which differ for every kind of colour vision."""
 
 _WIDTH: Final = 760
-_LEFT: Final = 70
+_LEFT: Final = 104
 _RIGHT: Final = 16
 _TOP: Final = 22
 _LINE_HEIGHT: Final = 130
 _STRIP_HEIGHT: Final = 44
+_NUMBER_WIDTH: Final = 16
 _GAP: Final = 22
 _HEIGHT: Final = _TOP + _LINE_HEIGHT + 2 * (_GAP + _STRIP_HEIGHT) + 30
 
@@ -121,7 +122,7 @@ def draw_set(quality: "Quality") -> str:
 
 
 def _draw_repetitions(edges_s: Array, scale: _Scale) -> Iterator[str]:
-    """Shade every second repetition, and number them all."""
+    """Shade every second repetition, and number them, of narrow ones every fifth."""
     for number, (start, stop) in enumerate(edges_s, 1):
         low, high = scale.x(start), scale.x(stop)
         if number % 2:
@@ -129,8 +130,9 @@ def _draw_repetitions(edges_s: Array, scale: _Scale) -> Iterator[str]:
                 f'<rect x="{low:.1f}" y="{_TOP}" width="{high - low:.1f}" '
                 f'height="{_LINE_HEIGHT}" fill="#eee"/>'
             )
-        place = f'x="{(low + high) / 2:.1f}" y="{_TOP - 7}"'
-        yield f'<text {place} text-anchor="middle">{number}</text>'
+        if high - low >= _NUMBER_WIDTH or number % 5 == 0:
+            place = f'x="{(low + high) / 2:.1f}" y="{_TOP - 7}"'
+            yield f'<text {place} text-anchor="middle">{number}</text>'
 
 
 def _draw_course(line: Array, edges_s: Array, scale: _Scale) -> str:
