@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tests.benchmarks.harness import Figure, Workload, measure
 
-NAMES = ("features", "intensity", "linear", "networks", "store")
+NAMES = ("features", "intensity", "linear", "live", "networks", "store")
 
 
 def workloads(name: str) -> Sequence[Workload]:
