@@ -35,6 +35,8 @@ def test_recognise__keeps_what_it_finds_with_model_and_snapshot(lab: Lab) -> Non
     assert (row["user"], row["start"], row["stop"], row["exercise"]) == ("bob", 25, 74, "curl")
     assert (row["snapshot"], row["recogniser"], row["corrected"]) == (before, "sets", False)
     assert row["repetitions_low"] is pd.NA
+    assert (lab.info().found, lab.info().corrected) == (3, 0)
+    assert "found sets  3" in str(lab.info())
     assert lab.verify().ok
 
 

@@ -55,7 +55,8 @@ def test_table__lists_the_sets_that_count_by_recording_and_start(lab: Lab) -> No
     assert sets["repetitions"].isna().tolist() == [True, False, True, True, True]
     assert lab.table("sets", ["origin"])["origin"].tolist() == sets["origin"].tolist()
     assert lab.table("sets", ["stop_s", "exercise"]).equals(sets[["stop_s", "exercise"]])
-    assert lab.info().sets == 5
+    assert (lab.info().sets, lab.info().corrected) == (5, 2)
+    assert "sets        5 (2 by correction)" in str(lab.info())
     with pytest.raises(NotInLabError, match="no column reps"):
         lab.table("sets", ["reps"])
 

@@ -17,6 +17,7 @@ from workoutlab.schema import RECORDINGS
 from workoutlab.store import layout, tables
 from workoutlab.store.arrays import list_groups, open_array, open_group
 from workoutlab.store.failures import reading
+from workoutlab.store.found import count_found
 from workoutlab.store.labels import read_sets
 from workoutlab.store.networks import NETWORKS
 
@@ -44,7 +45,11 @@ class LabInfo:
     url
         Where the lab is.
     people, sessions, recordings, sets, samples
-        How many.
+        How many; of sets, those that count.
+    corrected
+        How many of the sets corrections made.
+    found
+        Sets that were found in recordings.
     hours
         Hours recorded.
     simulated
@@ -62,6 +67,8 @@ class LabInfo:
     sessions: int
     recordings: int
     sets: int
+    corrected: int
+    found: int
     samples: int
     hours: float
     simulated: int
@@ -77,11 +84,13 @@ class LabInfo:
 
     def _lines(self) -> dict[str, str]:
         simulated = f" ({self.simulated:,} simulated)" if self.simulated else ""
+        corrected = f" ({self.corrected:,} by correction)" if self.corrected else ""
         return {
             "people": f"{self.people:,}",
             "sessions": f"{self.sessions:,}",
             "recordings": f"{self.recordings:,}{simulated}",
-            "sets": f"{self.sets:,}",
+            "sets": f"{self.sets:,}{corrected}",
+            **({"found sets": f"{self.found:,}"} if self.found else {}),
             "samples": f"{self.samples:,} ({self.hours:.2f} hours)",
             "features": ", ".join(self.features) or "none saved",
             "models": ", ".join(self.models) or "none trained",
@@ -104,12 +113,15 @@ class LabInfo:
 def count(root: zarr.Group) -> dict[str, Any]:
     """Count people, sessions, recordings, sets, samples and hours; name features and models."""
     columns = ["user", "session", "samples", "duration_s", "simulated"]
+    origins = read_sets(root, ["origin"])["origin"]
     frame = tables.read(root, RECORDINGS, columns)
     return {
         "people": int(frame["user"].nunique()),
         "sessions": len(frame[["user", "session"]].drop_duplicates()),
         "recordings": len(frame),
-        "sets": len(read_sets(root, ["recording"])),
+        "sets": len(origins),
+        "corrected": int((origins == "correction").sum()),
+        "found": count_found(root),
         "samples": int(frame["samples"].sum()),
         "hours": float(frame["duration_s"].sum()) / 3600,
         "simulated": int(frame["simulated"].sum()),
