@@ -25,7 +25,7 @@ FAST = SetRecipe(activity=SMALL, exercise=SMALL, folds=2)
 quick = settings(deadline=None, max_examples=50)
 
 
-def session(*names, seed=0, groups=None):
+def session(*names, seed=0, groups=None, repetitions=None):
     """A session of sets of 20 s with pauses of 20 s; each exercise swings at its own pace."""
     random = np.random.default_rng(seed)
     paces = {"curl": (0, 0.4), "press": (1, 0.9), "row": (2, 1.6)}
@@ -35,9 +35,14 @@ def session(*names, seed=0, groups=None):
         start = 1000 * (2 * number + 1)
         axis, hz = paces[name]
         moved[start : start + 1000, axis] += np.sin(2 * np.pi * hz * np.arange(1000) / RATE)
-        group = (groups or {}).get(name, "")
         sets.append(
-            wl.LabelledSet(start=start, stop=start + 1000, exercise=name, muscle_group=group)
+            wl.LabelledSet(
+                start=start,
+                stop=start + 1000,
+                exercise=name,
+                muscle_group=(groups or {}).get(name, ""),
+                repetitions=(repetitions or {}).get(name),
+            )
         )
     return wl.Recording(user="ann", session=f"s{seed}", acceleration=moved, rate_hz=RATE, sets=sets)
 

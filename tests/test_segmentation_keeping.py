@@ -122,6 +122,29 @@ def test_erase_user__takes_the_calibrations_along(lab):
     assert lab.verify().ok
 
 
+def test_train_recogniser__keeps_what_repetitions_look_like():
+    lab = wl.Lab("memory://recogniser-of-counted-sets")
+    lab.append(sessions(repetitions={"curl": 8, "press": 18}))
+    wl.train_recogniser(lab, FAST, **QUIET)
+    templates = wl.open_recogniser(lab).templates
+    assert sorted(templates) == ["curl", "press"]
+    assert templates["curl"].period_s == pytest.approx(2.5, rel=0.1)
+    fitted = wl.fit_recogniser(sessions(repetitions={"curl": 8, "press": 18}), FAST)
+    assert {name: each.to_json() for name, each in fitted.templates.items()} == {
+        name: each.to_json() for name, each in templates.items()
+    }
+    other = wl.Recording(
+        user="bob",
+        session="m",
+        acceleration=session("curl").acceleration,
+        rate_hz=RATE,
+        sets=[wl.LabelledSet(start=1000, stop=2000, exercise="curl", repetitions=8)],
+    )
+    lab.append(other)
+    wl.train_recogniser(lab, FAST, **QUIET)
+    assert wl.open_recogniser(lab).templates == {}
+
+
 def test_open_recogniser__says_what_is_missing(lab):
     with pytest.raises(NotInLabError, match="has no recogniser 'sets', there are none yet"):
         wl.open_recogniser(lab)

@@ -17,6 +17,12 @@ from workoutlab.recognition.keeping.personal import Predictor
 from workoutlab.recognition.material import Material, read_material
 from workoutlab.recognition.people import Person, find_people
 from workoutlab.recognition.recipe import Recipe
+from workoutlab.recognition.repetitions.counting import Counter
+from workoutlab.recognition.repetitions.templates import (
+    Template,
+    find_known_sets,
+    learn_templates,
+)
 from workoutlab.recognition.segmentation.blueprint import Blueprint
 from workoutlab.recognition.segmentation.calibration import Calibration, Held, calibrate
 from workoutlab.recognition.segmentation.grouped import Grouped, Sole
@@ -28,7 +34,14 @@ from workoutlab.recording import Recording
 from workoutlab.schema import EVERYONE
 from workoutlab.signals import Windows
 
-__all__ = ["Lesson", "fit_lesson", "fit_recogniser", "make_recogniser", "read_lesson"]
+__all__ = [
+    "Lesson",
+    "fit_lesson",
+    "fit_recogniser",
+    "learn_personal",
+    "make_recogniser",
+    "read_lesson",
+]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -254,7 +267,9 @@ def fit_recogniser(
     assert moved is not None
     assert named is not None
     calibration = calibrate(of_activity, of_exercise, settings.lost)
-    digests = "\n".join([activity.digest, exercise.digest, settings.digest()])
+    templates = learn_personal(chosen, settings.counter)
+    told = [templates[each].to_json() for each in sorted(templates)]
+    digests = "\n".join([activity.digest, exercise.digest, settings.digest(), *told])
     made = make_recogniser(
         settings.blueprint(),
         calibration,
@@ -262,7 +277,24 @@ def fit_recogniser(
         exercise.classes,
         novelty=exercise.remember(exercise.whole().train),
     )
-    return replace(made, name=name, digest=hashlib.sha256(digests.encode()).hexdigest())
+    digest = hashlib.sha256(digests.encode()).hexdigest()
+    return replace(made, name=name, templates=templates, digest=digest)
+
+
+def learn_personal(recordings: Iterable[Recording], counter: Counter | None) -> dict[str, Template]:
+    """Return what one person's repetitions look like; nothing of sets of several people.
+
+    Parameters
+    ----------
+    recordings
+        Those whose sets tell how many repetitions they have are learnt from.
+    counter
+        Settings of the counting.
+    """
+    counted = [each for each in recordings if any(one.repetitions for one in each.sets)]
+    if len({each.user for each in counted}) != 1:
+        return {}
+    return learn_templates(find_known_sets(counted), counter=counter)
 
 
 def _read(recordings: Sequence[Recording], settings: SetRecipe, label: str) -> Lesson:

@@ -10,6 +10,7 @@ from workoutlab.errors import NotInLabError
 from workoutlab.lab import Lab
 from workoutlab.recognition.keeping.models import Models, PersonalNetwork
 from workoutlab.recognition.keeping.personal import Predictor
+from workoutlab.recognition.repetitions.templates import Template
 from workoutlab.recognition.segmentation.blueprint import Blueprint
 from workoutlab.recognition.segmentation.calibration import Calibration
 from workoutlab.recognition.segmentation.fitting import make_recogniser
@@ -114,8 +115,10 @@ def open_recogniser(lab: Lab, name: str = "sets", user: str = EVERYONE) -> Recog
         f"{row['digest']}\n{json.dumps(row['settings']['blueprint'], sort_keys=True)}"
         for row in found.values()
     )
+    templates = {each: Template.from_json(text) for each, text in told["templates"].items()}
     return replace(
         recogniser,
+        templates=templates,
         name=name,
         user=user,
         snapshot=str(lab.snapshot),

@@ -23,7 +23,7 @@ from workoutlab.recognition.people import Person, find_people, select_people
 from workoutlab.recognition.recipe import Recipe
 from workoutlab.recognition.segmentation.blueprint import Blueprint
 from workoutlab.recognition.segmentation.calibration import calibrate
-from workoutlab.recognition.segmentation.fitting import fit_lesson, read_lesson
+from workoutlab.recognition.segmentation.fitting import fit_lesson, learn_personal, read_lesson
 from workoutlab.recognition.segmentation.keeping import STAGES, Names
 from workoutlab.recognition.segmentation.settings import SetRecipe
 from workoutlab.recognition.training import Options, TrainResult, train
@@ -252,10 +252,13 @@ class _Run:
         digests = [read_digests(root, name)[0] for name in models]
         facts = [self.settings.folds, self.settings.lost, self.settings.grouped]
         common = [digest_modules(_DECISIVE), json.dumps(facts)]
+        counted = self.lab.table("sets", ["recording", "start", "stop", "repetitions"])
         jobs = []
         for person in find_people(plan, recipe, self.per):
             if person.windows and person.user in digests[0]:
-                theirs = [each.get(person.user, "") for each in digests]
+                rows = plan.segments["recording"].to_numpy()[person.segments]
+                told = counted[counted["recording"].isin(rows)].to_json(orient="values")
+                theirs = [told, *(each.get(person.user, "") for each in digests)]
                 digest = hashlib.sha256("\n".join([*common, *theirs]).encode()).hexdigest()
                 chosen = _choose(self.lab, models[0], person.user, recipe, self.running)
                 jobs.append(_Job(stage, plan, person, chosen, self.settings, digest))
@@ -340,6 +343,7 @@ def _calibrate(job: _Job) -> _Calibrated:
     activity, exercise = (held, None) if job.stage == "activity" else (None, held)
     told = calibrate(activity, exercise, job.settings.lost).as_dict()
     told["groups"] = dict(_list_groups(job.windows)) if grouped else {}
+    told["templates"] = _learn_templates(job) if job.stage == "exercise" else {}
     known = lesson.remember(lesson.whole().train).pack()
     row = {
         "user": job.person.user,
@@ -350,6 +354,18 @@ def _calibrate(job: _Job) -> _Calibrated:
         "made_ns": time.time_ns(),
     }
     return row, known if job.stage == "exercise" else known[:0]
+
+
+def _learn_templates(job: _Job) -> dict[str, str]:
+    """Return what the person's repetitions look like, each as JSON; nothing of several people."""
+    segments = job.windows.segments
+    if segments["user"].nunique() != 1:
+        return {}
+    rows = np.unique(segments["recording"].to_numpy(np.int64)).tolist()
+    lab = job.windows.home.at(job.windows.lab.snapshot)
+    recordings = (lab.recording(row) for row in rows)
+    templates = learn_personal(recordings, job.settings.counter)
+    return {name: template.to_json() for name, template in templates.items()}
 
 
 def _list_groups(windows: Windows) -> Iterator[tuple[str, list[str]]]:
