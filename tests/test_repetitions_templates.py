@@ -17,6 +17,7 @@ from workoutlab.recognition.repetitions import (
 from workoutlab.recording import LabelledSet, Recording
 
 RATE = 50.0
+PLAIN = np.array([0.0, 0.0, 1.0, 0.0, 0.0])
 
 Doubles = npt.NDArray[np.float64]
 
@@ -40,7 +41,7 @@ def known(samples: Doubles, repetitions: int, exercise: str = "curl") -> KnownSe
 
 
 def template(period_s: float = 2.0, per_movement: int = 1) -> Template:
-    return Template("curl", period_s, 0.3, per_movement, np.zeros((3, 12)), 1)
+    return Template("curl", period_s, 0.3, per_movement, np.zeros((3, 12)), PLAIN, 1)
 
 
 def test_learn_templates__period_and_shape() -> None:
@@ -56,7 +57,9 @@ def test_learn_templates__period_and_shape() -> None:
 def test_learn_templates__arms_that_take_turns() -> None:
     samples = swing(7, 4.4, moved=0.5)
     assert abs(count_repetitions(samples, RATE).guess - 7) <= 1
-    learnt = learn_templates([known(swing(5, 4.4, moved=0.5), 10)])["curl"]
+    sets = [known(swing(n, 4.4, moved=0.5), 2 * n) for n in (5, 6)]
+    assert learn_templates(sets[:1]) == {}  # one set may as well be noted wrongly
+    learnt = learn_templates(sets)["curl"]
     assert learnt.per_movement == 2
     counted = count_repetitions(samples, RATE, template=learnt)
     assert abs(counted.guess - 14) <= 2
@@ -120,10 +123,12 @@ def test_template__survives_json(
     period_s: float, spread: float, per_movement: int, seed: int
 ) -> None:
     shape = np.random.default_rng(seed).normal(size=(3, 12))
-    one = Template("curl", period_s, spread, per_movement, shape, 3)
+    habit = np.random.default_rng(seed).dirichlet(np.ones(5))
+    one = Template("curl", period_s, spread, per_movement, shape, habit, 3)
     other = Template.from_json(one.to_json())
     np.testing.assert_array_equal(one.shape, other.shape)
-    assert {**vars(one), "shape": 0} == {**vars(other), "shape": 0}
+    np.testing.assert_array_equal(one.habit, other.habit)
+    assert {**vars(one), "shape": 0, "habit": 0} == {**vars(other), "shape": 0, "habit": 0}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"shape": 3}', template().to_json()[:-9]])
@@ -138,7 +143,9 @@ def test_template__out_of_range() -> None:
     with pytest.raises(InputError, match="1 or more"):
         template(per_movement=0)
     with pytest.raises(InputError, match="shape"):
-        Template("curl", 2.0, 0.3, 1, np.zeros((12, 3)), 1)
+        Template("curl", 2.0, 0.3, 1, np.zeros((12, 3)), PLAIN, 1)
+    with pytest.raises(InputError, match="habit"):
+        Template("curl", 2.0, 0.3, 1, np.zeros((3, 12)), 2 * PLAIN, 1)
 
 
 def test_template__weigh() -> None:
@@ -153,3 +160,26 @@ def test_template__weigh() -> None:
 def test_count_repetitions__nothing_moves_with_a_template() -> None:
     still = np.tile([0.0, 1.0, 0.0], (500, 1))
     assert count_repetitions(still, RATE, template=template()).guess == 0
+
+
+def test_learn_templates__a_person_who_counts_one_more() -> None:
+    samples = swing(8, 2.0)
+    counted = count_repetitions(samples, RATE).guess
+    sets = [known(swing(n, 2.0), n + counted - 8 + 1) for n in (6, 7, 9, 10, 11, 12)]
+    learnt = learn_templates(sets)["curl"]
+    assert learnt.habit.argmax() == 3
+    assert learnt.habit.sum() == pytest.approx(1)
+    noted = count_repetitions(samples, RATE, template=learnt)
+    assert noted.guess == counted + 1
+    assert noted.edges.shape == (noted.guess, 2)
+    assert noted.probabilities.sum() == pytest.approx(1)
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=9))
+@settings(max_examples=25, deadline=None)
+def test_template__expect_keeps_the_sum(chances: list[float]) -> None:
+    probabilities = np.array(chances) / np.sum(chances)
+    habit = np.array([0.1, 0.2, 0.4, 0.2, 0.1])
+    one = Template("curl", 2.0, 0.3, 1, np.zeros((3, 12)), habit, 1)
+    assert one.expect(probabilities).sum() == pytest.approx(1)
+    np.testing.assert_array_equal(template().expect(probabilities)[: len(chances)], probabilities)

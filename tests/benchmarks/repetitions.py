@@ -152,7 +152,7 @@ def follow_learning(
     """Count each set with what other sets of its exercise teach, drawn anew for each seed.
 
     Exercises with 3 sets or more; where there are fewer others than asked for, all of them teach.
-    Exercises of one person only may come: templates are personal.
+    All recordings must be of one person: templates are personal.
     """
     counter = Counter()
     reads: dict[str, list[ReadSet]] = {}
@@ -176,7 +176,11 @@ def follow_learning(
 def _count(tested: ReadSet, counter: Counter, template: Template | None) -> int:
     known = tested.known
     return count_repetitions(
-        known.acceleration, known.rate_hz, counter=counter, template=template
+        known.acceleration,
+        known.rate_hz,
+        counter=counter,
+        template=template,
+        exercise=known.exercise,
     ).guess
 
 

@@ -150,7 +150,8 @@ def count_repetitions(
     template
         What a repetition of this person's exercise looks like, where that is known: it decides
         between readings of the signal that are nearly as good, such as one movement of 4 s or two
-        of 2 s, and tells whether one arm's movements count for both.
+        of 2 s, tells whether one arm's movements count for both, and whether this person counts a
+        repetition more or less.
     exercise
         The exercise, where that is known and there is no template: where its name says that sides
         alternate (``alt-dumbbell-biceps-curl``), each movement of the arm that wears the sensor
@@ -188,7 +189,7 @@ def count_repetitions(
         ]
     if not candidates:
         return _tell_none(samples, rate_hz, counter)
-    return _choose(candidates, rate_hz, counter, times)
+    return _choose(candidates, rate_hz, counter, times, template)
 
 
 def find_candidates(samples: Doubles, rate_hz: float, counter: Counter) -> list[Candidate]:
@@ -293,7 +294,11 @@ def _cut(signal: Doubles, run: _Run, counter: Counter) -> tuple[Doubles, Integer
 
 
 def _choose(
-    candidates: list[Candidate], rate_hz: float, counter: Counter, times: int
+    candidates: list[Candidate],
+    rate_hz: float,
+    counter: Counter,
+    times: int,
+    template: "Template | None",
 ) -> Repetitions:
     """Return what candidates say together, each of whose movements is so many repetitions."""
     weights = np.array([each.weight for each in candidates])
@@ -302,8 +307,12 @@ def _choose(
     for share, weight, each in zip(shares, weights / weights.sum(), candidates, strict=True):
         share[: len(each.probabilities)] = weight * each.probabilities
     probabilities = shares.sum(axis=0)
+    cuts = candidates[int(shares[:, probabilities.argmax()].argmax())].cuts
+    if template is not None:
+        probabilities = template.expect(probabilities)[: len(cuts)]
+        probabilities /= probabilities.sum()
     count = int(probabilities.argmax())
-    edges = candidates[int(shares[:, count].argmax())].cuts[count, :count]
+    edges = cuts[count, :count]
     if times > 1:
         probabilities, edges = _multiply(probabilities, times), _divide(edges, times)
     guess = len(edges)

@@ -4,7 +4,7 @@ Counting without labels finds several readings of a set, since a movement of 4 s
 down alike may as well be two of 2 s. Sets whose count is known tell which reading this person's
 exercise wants: how long a repetition takes, what it looks like on the sensor's axes, and how many
 repetitions are counted for each movement of the arm that wears the sensor (two where the arms take
-turns).
+turns). They also tell how this person counts: whether taking up the weight is a first repetition.
 """
 
 import json
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import InputError
-from workoutlab.recognition.repetitions.counting import Candidate, Counter, find_candidates
+from workoutlab.recognition.repetitions.counting import Counter, find_candidates
 from workoutlab.recording import Recording
 
 __all__ = [
@@ -38,7 +38,15 @@ _LIKENESS_WEIGHT: Final = 3.0
 _PERIOD_WEIGHT: Final = 0.5
 _FIT_WEIGHT: Final = 4.0
 _TURNS_COST: Final = 2.0
-"""By how much, each set, two repetitions a movement must explain the counts better than one."""
+_TURNS_DOUBT: Final = 1.0
+"""By how much two repetitions a movement must explain the counts better than one: so much a set,
+and so much once, so that one set does not tell it."""
+_LEAST_CHANCE: Final = 1e-4
+"""Numbers that are less probable for the signal teach nothing."""
+_HABIT: Final = np.array([0.05, 0.15, 0.6, 0.15, 0.05])
+_HABIT_SETS: Final = 4.0
+"""What people note less what is counted, -2 to 2, before anything is known of a person; worth so
+many sets."""
 _NOISE_G2: Final = 0.002
 
 
@@ -81,6 +89,9 @@ class Template:
     shape
         Shape (3, 12), in g: the axes' course through a movement, each without its mean. It starts
         anywhere in the movement.
+    habit
+        Shape (5,): how probable it is that this person notes 2 or 1 fewer, as many, 1 or 2 more
+        repetitions than are counted. Not used where arms take turns.
     sets
         How many sets it was learnt from.
 
@@ -91,7 +102,8 @@ class Template:
 
     Examples
     --------
-    >>> template = Template("curl", 2.0, 0.3, 1, np.zeros((3, 12)), 4)
+    >>> habit = np.array([0, 0, 0.7, 0.3, 0])
+    >>> template = Template("curl", 2.0, 0.3, 1, np.zeros((3, 12)), habit, 4)
     >>> Template.from_json(template.to_json()).period_s
     2.0
     """
@@ -101,6 +113,7 @@ class Template:
     spread: float
     per_movement: int
     shape: Doubles
+    habit: Doubles
     sets: int
 
     def __post_init__(self) -> None:
@@ -118,6 +131,11 @@ class Template:
             raise InputError(
                 f"template of {self.exercise!r}: expected a finite shape (3, {_POINTS}), "
                 f"got {self.shape.shape}"
+            )
+        if self.habit.shape != (5,) or self.habit.min() < 0 or abs(self.habit.sum() - 1) > 1e-9:
+            raise InputError(
+                f"template of {self.exercise!r}: expected a habit of 5 probabilities, "
+                f"got {self.habit}"
             )
 
     def weigh(self, acceleration: Doubles, rate_hz: float, edges: Doubles) -> float:
@@ -139,9 +157,24 @@ class Template:
         likeness = _compare(_draw(acceleration, edges), self.shape)[1]
         return float(_LIKENESS_WEIGHT * likeness - _PERIOD_WEIGHT * off * off)
 
+    def expect(self, probabilities: Doubles) -> Doubles:
+        """Return how probable each number is that this person may note, from what is counted.
+
+        Parameters
+        ----------
+        probabilities
+            How probable 0, 1, 2, ... repetitions are by the signal.
+        """
+        if self.per_movement > 1:
+            return probabilities
+        noted = np.convolve(probabilities, self.habit)
+        noted[2] += noted[:2].sum()
+        return noted[2:]
+
     def to_json(self) -> str:
         """Return it as JSON, with no rounding."""
-        return json.dumps({**vars(self), "shape": self.shape.tolist()})
+        arrays = {"shape": self.shape.tolist(), "habit": self.habit.tolist()}
+        return json.dumps({**vars(self), **arrays})
 
     @classmethod
     def from_json(cls, text: str) -> "Template":
@@ -154,7 +187,8 @@ class Template:
         """
         try:
             facts = json.loads(text)
-            return cls(**{**facts, "shape": np.array(facts["shape"], np.float64)})
+            arrays = {name: np.array(facts[name], np.float64) for name in ("shape", "habit")}
+            return cls(**{**facts, **arrays})
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"expected a template as JSON, got {text[:60]!r}") from error
 
@@ -221,35 +255,54 @@ def learn_templates(
 
 @dataclass(frozen=True, eq=False)
 class ReadSet:
-    """A set of a known number of repetitions, and the ways in which it may be read."""
+    """A set of a known number of repetitions, and the ways in which it may be read.
+
+    Each way is the logarithm of how probable it is, up to a constant, and its edges.
+    """
 
     known: KnownSet
     samples: Doubles
-    candidates: Sequence[Candidate]
+    ways: Sequence[tuple[float, Doubles]]
 
     def choose(self, per_movement: int) -> tuple[float, Doubles]:
         """Return how well the reading that fits the number best fits it, and its edges."""
         label = self.known.repetitions + 0.5
 
-        def fit(candidate: Candidate) -> float:
-            count = len(candidate.edges) * per_movement + 0.5
-            return float(candidate.weight - _FIT_WEIGHT * abs(np.log(count / label)))
+        def fit(way: tuple[float, Doubles]) -> float:
+            weight, edges = way
+            count = len(edges) * per_movement + 0.5
+            return float(weight - _FIT_WEIGHT * abs(np.log(count / label)))
 
-        best = max(self.candidates, key=fit)
-        return fit(best), best.edges
+        best = max(self.ways, key=fit)
+        return fit(best), best[1]
+
+    def guess(self) -> int:
+        """Return the likeliest number of movements, without a look at what is known."""
+        chances: dict[int, float] = {}
+        for weight, edges in self.ways:
+            chances[len(edges)] = chances.get(len(edges), 0.0) + float(np.exp(weight))
+        return max(chances, key=lambda number: chances[number])
 
 
 def read_known_set(known: KnownSet, counter: Counter) -> ReadSet:
     """Read a set in the ways in which the counter may: most of the work of learning."""
     samples = np.ascontiguousarray(known.acceleration, np.float64)
-    return ReadSet(known, samples, find_candidates(samples, known.rate_hz, counter))
+    candidates = find_candidates(samples, known.rate_hz, counter)
+    most = max((each.weight for each in candidates), default=0.0)
+    ways = [
+        (each.weight - most + float(np.log(each.probabilities[number])), each.cuts[number, :number])
+        for each in candidates
+        for number in np.flatnonzero(each.probabilities > _LEAST_CHANCE).tolist()
+        if number
+    ]
+    return ReadSet(known, samples, ways)
 
 
 def learn_template(reads: Sequence[ReadSet]) -> Template | None:
     """Learn from sets of one person and exercise; None if no reading comes near its number."""
-    reads = [read for read in reads if read.candidates]
+    reads = [read for read in reads if read.ways]
     one, two = (sum(read.choose(times)[0] for read in reads) for times in (1, 2))
-    per_movement = 2 if two > one + _TURNS_COST * len(reads) else 1
+    per_movement = 2 if two > one + _TURNS_COST * len(reads) + _TURNS_DOUBT else 1
     periods: list[float] = []
     shapes: list[Doubles] = []
     for read in reads:
@@ -268,8 +321,17 @@ def learn_template(reads: Sequence[ReadSet]) -> Template | None:
         spread=float(np.hypot(np.std(periods), _LEAST_SPREAD)),
         per_movement=per_movement,
         shape=np.mean(shapes, axis=0),
+        habit=_learn_habit(reads),
         sets=len(periods),
     )
+
+
+def _learn_habit(reads: Sequence[ReadSet]) -> Doubles:
+    off = np.array([read.known.repetitions - read.guess() for read in reads])
+    near = off[np.abs(off) <= 2] + 2
+    seen = _HABIT_SETS * _HABIT + np.bincount(near, minlength=5)
+    habit: Doubles = seen / seen.sum()
+    return habit
 
 
 def _draw(samples: Doubles, edges: Doubles) -> Doubles:
