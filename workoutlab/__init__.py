@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         Recogniser,
         SetRecipe,
         fit_recogniser,
+        measure_unknown,
         open_recogniser,
         train_recogniser,
     )
@@ -112,6 +113,7 @@ _HOMES = {
     "SetRecipe": "workoutlab.recognition.segmentation",
     "Statistics": "workoutlab.signals",
     "Tempo": "workoutlab.recognition.repetitions",
+    "adapt": "workoutlab.recognition",
     "assess": "workoutlab.recognition.quality",
     "assess_sets": "workoutlab.recognition.quality",
     "calibrate": "workoutlab.signals",
@@ -119,6 +121,7 @@ _HOMES = {
     "choose": "workoutlab.recognition",
     "connect": "workoutlab.cluster",
     "correct": "workoutlab.recognition",
+    "correction_curve": "workoutlab.recognition",
     "count_repetitions": "workoutlab.recognition.repetitions",
     "crossover": "workoutlab.recognition",
     "evaluate": "workoutlab.recognition",
@@ -133,6 +136,8 @@ _HOMES = {
     "ingest": "workoutlab.ingestion",
     "load_features": "workoutlab.signals",
     "load_safetensors": "workoutlab.recognition",
+    "loop_report": "workoutlab.recognition",
+    "measure_unknown": "workoutlab.recognition.segmentation",
     "open_recogniser": "workoutlab.recognition.segmentation",
     "promote": "workoutlab.recognition",
     "recognise": "workoutlab.recognition",
@@ -146,9 +151,6 @@ _HOMES = {
     "train": "workoutlab.recognition",
     "train_recogniser": "workoutlab.recognition.segmentation",
     "windows": "workoutlab.signals",
-    "adapt": "workoutlab.recognition",
-    "correction_curve": "workoutlab.recognition",
-    "loop_report": "workoutlab.recognition",
 }
 
 __all__ = [
@@ -204,6 +206,7 @@ __all__ = [
     "load_features",
     "load_safetensors",
     "loop_report",
+    "measure_unknown",
     "open_recogniser",
     "promote",
     "recognise",

@@ -5,6 +5,7 @@ from workoutlab.recognition.segmentation.fitting import fit_recogniser
 from workoutlab.recognition.segmentation.keeping import open_recogniser
 from workoutlab.recognition.segmentation.recogniser import Recogniser
 from workoutlab.recognition.segmentation.settings import SetRecipe
+from workoutlab.recognition.segmentation.strangers import Strangers, measure_unknown
 from workoutlab.recognition.segmentation.teaching import RecogniserResult, train_recogniser
 
 __all__ = [
@@ -12,7 +13,9 @@ __all__ = [
     "Recogniser",
     "RecogniserResult",
     "SetRecipe",
+    "Strangers",
     "fit_recogniser",
+    "measure_unknown",
     "open_recogniser",
     "train_recogniser",
 ]
