@@ -32,7 +32,7 @@ def test_quality__says_how_sets_were_done(lab):
 def test_quality__shows_those_that_a_sentence_tells_something_of(lab):
     told = json.loads(run("quality", "--lab", lab, "--only-said", "--json").stdout)
     assert [each["session"] for each in told["sets"]] == ["s1"]
-    assert told["sets"][0]["asymmetry"] is None
+    assert "% slower than the first 3." in told["sets"][0]["said"]
     assert told["units"]["tempo_s"] == "s"
     assert told["failed"] == {}
 
