@@ -1,5 +1,6 @@
 """What people say of found sets becomes labels, and changes their next training alone."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -239,6 +240,42 @@ def test_erase_user__takes_corrections_and_verify_holds(lab: Lab, found: int) ->
     assert lab.corrections()["user"].tolist() == ["bob"]
     assert labels(lab, 1)[0][2] == "row"
     assert lab.verify().ok
+
+
+@pytest.fixture
+def interrupted(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
+    """Lets something happen once, after corrections were read and before they are stored."""
+
+    def arrange(happen: Callable[[], Any]) -> None:
+        waiting = [happen]
+
+        def transact(self: Lab, write: Any, message: str) -> Any:
+            while waiting:
+                waiting.pop()()
+            return keep(self, write, message)
+
+        keep = Lab.transact
+        monkeypatch.setattr(Lab, "transact", transact)
+
+    return arrange
+
+
+def test_correct__goes_by_what_others_said_meanwhile(lab: Lab, interrupted: Any) -> None:
+    interrupted(lambda: correct(Lab(lab.url), set=2, exercise="row"))
+    result = correct(lab, set=0, exercise="dip")
+    assert result.sets == (CORRECTED + 1,)
+    assert [labels(lab, row)[0][2] for row in (0, 1)] == ["dip", "row"]
+    interrupted(lambda: correct(Lab(lab.url), set=1, exercise="row"))
+    with pytest.raises(NotInLabError, match="no such set that counts"):
+        correct(lab, set=1, exercise="dip")
+    assert lab.refresh().verify().ok
+
+
+def test_correct__refuses_whom_somebody_erased_meanwhile(lab: Lab, interrupted: Any) -> None:
+    interrupted(lambda: Lab(lab.url).erase_user("ann"))
+    with pytest.raises(NotInLabError, match="no such set that counts"):
+        correct(lab, set=0, exercise="dip")
+    assert lab.refresh().verify().ok
 
 
 @settings(max_examples=8, deadline=None)

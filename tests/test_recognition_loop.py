@@ -1,7 +1,7 @@
 """The loop whole: recognise, correct, learn, and recognise better, for one person alone."""
 
+import shutil
 from dataclasses import replace
-from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -26,14 +26,20 @@ def swung(seed):
     return replace(recording, user="bob", acceleration=moved, sets=())
 
 
-@pytest.fixture
-def lab():
-    lab = wl.Lab(f"memory://{uuid4().hex}")
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A lab in which the labelled sets of two have taught what is found in Bob's sessions."""
+    lab = wl.Lab(tmp_path_factory.mktemp("loop") / "lab")
     cem = replace(session("curl", "press", "row", seed=50), user="cem")
     lab.append([*sessions(), cem, swung(20), swung(21)])
     wl.train_recogniser(lab, FAST, **QUIET)
     recognise(lab, **QUIET)
-    return lab
+    return lab.url
+
+
+@pytest.fixture
+def lab(trained, tmp_path):
+    return wl.Lab(shutil.copytree(trained, tmp_path / "lab"))
 
 
 def of_bob(lab, recording):
