@@ -1,8 +1,12 @@
 """Counting repetitions: laws, hard cases, and what the recorded sets say."""
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from workoutlab.errors import InputError
 from workoutlab.recognition.repetitions import Counter, count_muvr, count_repetitions
@@ -82,9 +86,124 @@ def test_count_repetitions__refuses(samples: Doubles, rate_hz: float) -> None:
         count_repetitions(samples, rate_hz)
 
 
-def test_counter__refuses_what_cannot_be() -> None:
-    with pytest.raises(InputError, match="shortest_s"):
-        Counter(shortest_s=5, longest_s=4)
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"shortest_s": 5, "longest_s": 4}, "shortest_s"),
+        ({"likeness": 2}, "likeness"),
+        ({"noise_g": 0}, "noise_g"),
+    ],
+)
+def test_counter__refuses_what_cannot_be(settings: dict[str, float], named: str) -> None:
+    with pytest.raises(InputError, match=named):
+        Counter(**settings)  # type: ignore[arg-type]
+
+
+def test_count_repetitions__setup_at_the_ends_is_no_repetition() -> None:
+    time = np.arange(150) / RATE
+    setup = np.stack([np.sin(2 * time), np.cos(1.3 * time), time / 3], axis=1)
+    signal = np.concatenate([setup, make_set([2.2] * 10, still_s=0.5), setup[::-1]])
+    signal += np.random.default_rng(0).normal(0, 0.02, signal.shape)
+    counted = count_repetitions(signal, RATE)
+    assert counted.guess == 10
+    np.testing.assert_allclose(counted.edges[0, 0], 175, atol=25)
+    np.testing.assert_allclose(counted.edges[-1, 1], 175 + 1100, atol=25)
+
+
+def test_count_repetitions__cut_too_wide() -> None:
+    signal = make_set([2.2] * 10, still_s=15)
+    signal += np.random.default_rng(0).normal(0, 0.02, signal.shape)
+    assert count_repetitions(signal, RATE).count == 10
+
+
+def test_count_repetitions__tempo_that_slows_down() -> None:
+    durations = [2, 2.1, 1.9, 2.3, 2.5, 2.8, 3.2, 3.5]
+    counted = count_repetitions(make_set(durations, still_s=2), RATE)
+    assert counted.count == 8
+    starts = 2 + np.cumsum([0, *durations[:-1]])
+    np.testing.assert_allclose(counted.edges[:, 0] / RATE, starts, atol=0.7)
+    assert counted.durations_s[-2:].mean() > counted.durations_s[:2].mean() + 0.5
+
+
+def test_count_repetitions__partial_repetitions_at_the_end() -> None:
+    full, part = make_set([2.0] * 8), make_set([1.8] * 2)
+    start = full[0]
+    signal = np.concatenate([full, start + 0.6 * (part - start)])
+    assert abs(count_repetitions(signal, RATE).guess - 10) <= 1
+
+
+@pytest.mark.parametrize("colour", [0, 5, 10])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_count_repetitions__noise_alone_gives_no_count(colour: int, seed: int) -> None:
+    noise = np.random.default_rng(seed).normal(size=(1500, 3))
+    if colour:
+        kernel = np.exp(-0.5 * (np.arange(-60, 61) / colour) ** 2)
+        noise = np.stack([np.convolve(axis, kernel, "same") for axis in noise.T], axis=1)
+    counted = count_repetitions(0.3 * noise / noise.std(), RATE)
+    assert counted.count is None
+    assert counted.confidence < 0.3
+
+
+def test_count_repetitions__probabilities_are_widest_where_least_is_seen() -> None:
+    few, many = make_set([2.0] * 2, still_s=1), make_set([2.0] * 12, still_s=1)
+    assert count_repetitions(few, RATE).confidence < count_repetitions(many, RATE).confidence
+
+
+def test_count_repetitions__both_sides_by_name() -> None:
+    signal = make_set([2.4] * 6, still_s=1)
+    one = count_repetitions(signal, RATE, exercise="biceps-curl")
+    both = count_repetitions(signal, RATE, exercise="alt-dumbbell-biceps-curl")
+    assert (one.guess, both.guess) == (6, 12)
+    assert both.probabilities.sum() == pytest.approx(1)
+    np.testing.assert_allclose(both.edges[::2, 0], one.edges[:, 0])
+    np.testing.assert_allclose(both.edges[1::2, 1], one.edges[:, 1])
+    alone = Counter(both_sides=False)
+    assert count_repetitions(signal, RATE, counter=alone, exercise="alt-curl").guess == 6
+
+
+@pytest.mark.parametrize("seconds", [2, 5, 9, 13, 17])
+def test_count_repetitions__a_set_in_progress(seconds: int) -> None:
+    done = make_set([2.2] * 8, still_s=1)[: int(seconds * RATE)]
+    counted = count_repetitions(done, RATE)
+    assert abs(counted.guess - int((seconds - 1) / 2.2)) <= 1
+    assert (counted.edges >= 0).all()
+    assert (counted.edges <= len(done)).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    count=st.integers(4, 14),
+    duration_s=st.floats(1.0, 5.0),
+    still_s=st.floats(0.3, 4.0),
+    seed=st.integers(0, 99),
+)
+def test_count_repetitions__any_set(
+    count: int, duration_s: float, still_s: float, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    durations = list(duration_s * np.exp(random.normal(0, 0.06, count)))
+    signal = make_set(durations, still_s=still_s) @ rotation(seed)
+    signal += random.normal(0, 0.01, signal.shape)
+    counted = count_repetitions(signal, RATE)
+    assert abs(counted.guess - count) <= 1
+    assert counted.edges.shape == (counted.guess, 2)
+    assert (counted.edges[:, 1] > counted.edges[:, 0]).all()
+    assert (counted.edges[1:, 0] >= counted.edges[:-1, 1] - 1e-9).all()
+    assert counted.probabilities.sum() == pytest.approx(1)
+    assert counted.guess == counted.probabilities.argmax()
+
+
+@pytest.mark.data
+def test_count_repetitions__recorded_sets(real_data: Path) -> None:
+    near = {"ours": 0, "muvr": 0}
+    files = sorted((real_data / "muvr" / "back").glob("labelled_back_jan-2_*.csv"))
+    for file in files:
+        rows = np.genfromtxt(file, delimiter=",", usecols=(0, 1, 2, 6))
+        samples, label = rows[:, :3], int(rows[0, 3])
+        near["ours"] += abs(count_repetitions(samples, RATE).guess - label) <= 1
+        near["muvr"] += abs(count_muvr(samples, RATE).guess - label) <= 1
+    assert near["ours"] >= 0.93 * len(files)
+    assert near["muvr"] < near["ours"]
 
 
 def test_count_muvr__counts_a_clean_set_but_no_stillness() -> None:
