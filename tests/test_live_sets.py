@@ -100,6 +100,19 @@ def test_push__tells_a_set_before_it_ends() -> None:
     assert started.time_s == pytest.approx(5 + 15, abs=1.5)
     counted = [event.number for event in events[:first] if isinstance(event, RepetitionDone)]
     assert counted == list(range(1, len(counted) + 1))
+    ended = events[first]
+    assert isinstance(ended, SetEnded)
+    assert abs(len(counted) - ended.found.repetitions.guess) <= 1
+
+
+def test_push__does_not_count_on_in_the_rest_after_a_set() -> None:
+    samples = signal([(15, None, 0), (20, 0, 0.5), (20, None, 0)])
+    samples[35 * 50 :, 0] += np.float32(0.15) * np.sin(np.arange(20 * 50, dtype=np.float32) / 16)
+    events = play(cut(samples, 50, [10]), recogniser())
+    counted = [event for event in events if isinstance(event, RepetitionDone)]
+    (ended,) = (event for event in events if isinstance(event, SetEnded))
+    assert ended.time_s == pytest.approx(5 + 35, abs=1.5)
+    assert counted[-1].time_s < ended.time_s + 4
 
 
 CHILD = """

@@ -18,6 +18,8 @@ from workoutlab.recognition.segmentation.tails import Tail
 
 __all__ = ["Chain", "Change", "Ended", "Progress", "Started"]
 
+_ACTIVE: Final = 0.5
+"""A set whose latest window is less likely to be active is not told of."""
 _PIECE: Final = 30_000
 """Samples that are worked on at once: memory is bounded by it, however much is pushed."""
 
@@ -222,8 +224,15 @@ class Chain:
         return low + int(find(around, min(coarse, known) - low, self.recogniser.rate_hz))
 
     def _tell(self, running: _Open, known: int, changes: list[Change]) -> None:
-        """Tell of a set that goes on, once a second."""
+        """Tell of a set that goes on, once a second, while it does not look like rest.
+
+        Whether it has ended is decided a lag later: what is done meanwhile is no part of it.
+        """
         if not self._progress or known - running.told < self.recogniser.rate_hz:
+            return
+        latest = self._activity.within(known - self.recogniser.activity.length, known, known)
+        if latest.chances[:, 0].mean() < _ACTIVE:
+            self._open = replace(running, told=known)
             return
         verdict = self.recogniser.judge(self._exercises.within(running.start, known, known))
         samples = self._samples.rows(running.running.since, known)
