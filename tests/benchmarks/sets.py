@@ -5,8 +5,9 @@ pauses between (both from ``WORKOUTLAB_DATA``) and leaves out each session once.
 ``python -m tests.benchmarks.sets simulated`` simulates sessions of people of whom none is in both
 training and test, in groups. Muvr's rule of joining stands beside, with the same networks. Each
 prints its report as text, and at the end one line of JSON with the main figures; ``--report FILE``
-writes all as HTML. ``--full`` takes 100 people for simulated sessions, and three seeds for composed
-ones; without it a few minutes are enough.
+writes all as HTML. ``--full`` takes 100 people for simulated sessions, and all sessions for
+composed ones; ``--folds 2 --step 2s`` takes fewer networks for calibration and fewer windows in
+training, and a third of the time.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from workoutlab.recognition import Stitching
 from workoutlab.recognition.evaluation.results import plain
 from workoutlab.recognition.evaluation.setresults import SetEvaluation, list_figures
 from workoutlab.recognition.segmentation.decoding import Decoding
+from workoutlab.recognition.segmentation.settings import SetRecipe
 
 __all__ = ["compose_muvr", "main", "read_muvr", "simulate_people"]
 
@@ -51,7 +53,9 @@ def simulate_people(people: int) -> list[Recording]:
     return list(simulate(people, sessions=1, seed=17, minutes=MINUTES).recordings())
 
 
-def run(what: str, full: bool, settings: Any = None) -> Iterator[tuple[str, SetEvaluation]]:
+def run(
+    what: str, full: bool, settings: SetRecipe | None = None, *, seeds: int = 1
+) -> Iterator[tuple[str, SetEvaluation]]:
     """Yield evaluations by name, one after the other."""
     if what == "simulated":
         people, groups = (100, 5) if full else (8, 2)
@@ -60,7 +64,7 @@ def run(what: str, full: bool, settings: Any = None) -> Iterator[tuple[str, SetE
         yield name, evaluate_sets(simulate_people(people), settings, **how)
         return
     data = Path(os.environ.get("WORKOUTLAB_DATA", "../shared/data"))
-    for seed in range(3 if full else 1):
+    for seed in range(seeds):
         sessions = () if full else ("back-jan-1", "back-jan-2")
         composed = compose_muvr(data, seed, sessions)
         yield f"composed, seed {seed}", evaluate_sets(composed, settings, variants=VARIANTS)
@@ -84,10 +88,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.sets", description=__doc__)
     parser.add_argument("what", choices=("composed", "simulated"))
     parser.add_argument("--full", action="store_true", help="full size, not a small one")
+    parser.add_argument("--seeds", type=int, default=1, help="compositions, seeded 0, 1, ...")
+    parser.add_argument("--folds", type=int, default=5, help="parts of sets for calibration")
+    parser.add_argument("--step", default="1s", help="from one window of training to the next")
     parser.add_argument("--report", type=Path, help="write HTML reports beside this file's name")
     chosen = parser.parse_args(arguments)
     status, started, lines = 0, time.perf_counter(), []
-    for number, (name, found) in enumerate(run(chosen.what, chosen.full)):
+    settings = SetRecipe(folds=chosen.folds, step=chosen.step)
+    found_by = run(chosen.what, chosen.full, settings, seeds=chosen.seeds)
+    for number, (name, found) in enumerate(found_by):
         sys.stdout.write(f"\n{name}\n{found}\n")
         lines.append(summarise(name, found, time.perf_counter() - started))
         if chosen.report is not None:
