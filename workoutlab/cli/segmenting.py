@@ -21,7 +21,7 @@ def recogniser(  # noqa: PLR0913  one parameter an option
     ] = False,
     activity_length: Annotated[
         str, typer.Option(help="Length of a window that tells activity from rest.")
-    ] = "4s",
+    ] = "6s",
     exercise_length: Annotated[
         str, typer.Option(help="Length of a window that tells the exercise.")
     ] = "5s",

@@ -22,6 +22,9 @@ __all__ = [
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
+_MISSED: Final = 0.02
+"""Share of held-out windows of sets that may be less sure than a window has to be."""
+_MOST_ODDS: Final = 4.0
 _LEAST: Final = 1e-12
 """A chance that a network gives as zero is taken for this one: its logarithm is finite."""
 _RANGE: Final = (-3.0, 3.0)
@@ -231,6 +234,8 @@ class Calibration:
     ----------
     activity, exercise
         Temperatures of the stages' windows.
+    odds
+        What is taken from the logarithm of the odds of activity, see :func:`choose_odds`.
     sets
         Temperature of the mean chances of a set.
     threshold, strangest
@@ -247,6 +252,7 @@ class Calibration:
 
     activity: float = 1.0
     exercise: float = 1.0
+    odds: float = 0.0
     sets: float = 1.0
     threshold: float = 0.0
     strangest: float = np.inf
@@ -260,7 +266,9 @@ class Calibration:
         """Return this one, with what another tells of the first stage."""
         theirs = {name: pair for name, pair in activity.reliability.items() if name == "activity"}
         own = {name: pair for name, pair in self.reliability.items() if name != "activity"}
-        return replace(self, activity=activity.activity, reliability=theirs | own)
+        return replace(
+            self, activity=activity.activity, odds=activity.odds, reliability=theirs | own
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON takes it."""
@@ -313,9 +321,41 @@ class Calibration:
 
 
 _NUMBERS: Final = (
-    *("activity", "exercise", "sets", "threshold", "strangest"),
+    *("activity", "exercise", "odds", "sets", "threshold", "strangest"),
     *("held", "wrong", "lost", "kept"),
 )
+
+
+def choose_odds(chances: npt.ArrayLike, truth: Integers) -> float:
+    """Return what to take from the logarithm of the odds of activity.
+
+    Rests are of more kinds than any recording holds, sets are much alike: where a window must be
+    as sure to be of a set as all but 2 % of held-out windows of sets are, few rests of a kind that
+    was never seen are taken for sets. It is a test of given power, as of Neyman and Pearson.
+
+    Parameters
+    ----------
+    chances
+        Shape (window, 2), of activity and of rest, of windows that were not trained on.
+    truth
+        Shape (window,): 0 for windows of sets.
+
+    Returns
+    -------
+    float
+        0, where sets and rests are not told apart well enough, to 4.
+
+    Examples
+    --------
+    >>> chances = np.array([[0.9, 0.1]] * 99 + [[0.2, 0.8]])
+    >>> round(choose_odds(chances, np.zeros(100, np.int64)), 2)
+    2.2
+    """
+    active = np.maximum(np.asarray(chances, np.float64), _LEAST)[np.asarray(truth) == 0]
+    if not len(active):
+        return 0.0
+    odds = float(np.quantile(np.log(active[:, 0] / active[:, 1]), _MISSED))
+    return min(max(odds, 0.0), _MOST_ODDS)
 
 
 def calibrate(activity: Held | None, exercise: Held | None, lost: float) -> Calibration:
@@ -351,6 +391,7 @@ def calibrate(activity: Held | None, exercise: Held | None, lost: float) -> Cali
     return Calibration(
         activity=of_activity,
         exercise=of_exercise,
+        odds=choose_odds(tempered(activity.chances, of_activity), activity.truth),
         sets=of_sets,
         threshold=threshold,
         strangest=strangest,

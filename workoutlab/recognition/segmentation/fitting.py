@@ -372,6 +372,7 @@ def make_recogniser(
             temperature=temperature,
             novelty=novelty if stage == "exercise" else None,
             model=model,
+            odds=calibration.odds if stage == "activity" else 0.0,
         )
         for stage, classes, predictor, temperature, model in described
     )

@@ -79,6 +79,8 @@ class Stage:
         Of windows, in samples of the recogniser's grid.
     temperature
         What the logarithms of chances are divided by, so that they are calibrated; 1 leaves them.
+    odds
+        What is taken from the logarithm of the first class's odds after that; 0 leaves them.
     novelty
         Tells how far a window is from those that were trained on; None: not measured.
     model
@@ -111,6 +113,7 @@ class Stage:
     temperature: float = 1.0
     novelty: Novelty | None = None
     model: str = ""
+    odds: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("length", "step"):
@@ -143,6 +146,9 @@ class Stage:
     def predict(self, inputs: Floats) -> WindowScores:
         """Return calibrated chances, and strangeness, of inputs of shape (window, input)."""
         chances = tempered(self.predictor.predict(inputs), self.temperature)
+        if self.odds:
+            chances[:, 0] *= np.exp(-self.odds)
+            chances /= chances.sum(axis=1, keepdims=True)
         if self.novelty is None:
             return WindowScores(chances, np.zeros(len(chances)))
         return WindowScores(chances, self.novelty.measure(inputs))

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from workoutlab.errors import InputError
 from workoutlab.lab import Lab
@@ -22,6 +22,32 @@ from workoutlab.signals.lengths import count_samples, parse_length, parse_rate
 __all__ = ["SetRecipe"]
 
 Source = Lab | Recording | Iterable[Recording]
+
+
+_MOVEMENT: Final = (
+    *("sd", "range", "jerk", "jerk_rms", "jerk_max", "log_dimensionless_jerk"),
+    *("permutation_entropy", "dominant_frequency", "dominant_share", "spectral_entropy"),
+    *("period", "periodicity", "period_prominence"),
+)
+"""How much is moved, how smoothly and how regularly, but not in which posture."""
+
+
+def _moving() -> Recipe:
+    """Return what told sets from rests in sessions of which it had seen nothing.
+
+    Without postures, which differ from session to session more than from set to rest, and small:
+    there are few kinds of rests to learn from.
+    """
+    return Recipe(
+        Statistics(_MOVEMENT, channels=STREAMED),
+        MLP(16),
+        scaling="ramps",
+        smoothing=0.1,
+        rate=0.05,
+        schedule="cosine",
+        batch=100,
+        weight_decay=0.01,
+    )
 
 
 def _usual() -> Recipe:
@@ -47,7 +73,7 @@ class SetRecipe:
         How the networks of the two stages are trained. Inputs are of the axes and the magnitude,
         which can be made sample by sample.
     activity_length, exercise_length
-        Of their windows. Short ones find the ends of sets, long ones tell exercises apart.
+        Of their windows. Long ones show what is regular; the ends of sets are found on the signal.
     step
         Time from one window to the next in training.
     every
@@ -76,12 +102,12 @@ class SetRecipe:
     Examples
     --------
     >>> SetRecipe(exercise_length="6s").sizes()
-    {'activity': (200, 25), 'exercise': (300, 25)}
+    {'activity': (300, 25), 'exercise': (300, 25)}
     """
 
-    activity: Recipe | Estimator = field(default_factory=_usual)
+    activity: Recipe | Estimator = field(default_factory=_moving)
     exercise: Recipe | Estimator = field(default_factory=_usual)
-    activity_length: str | float = "4s"
+    activity_length: str | float = "6s"
     exercise_length: str | float = "5s"
     step: str | float = "1s"
     every: str | float = "500ms"
