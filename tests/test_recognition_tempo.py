@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 from tests.simulated import perform
 from workoutlab.errors import InputError
 from workoutlab.recognition.repetitions.course import follow
+from workoutlab.recognition.repetitions.edges import sharpen_edges
 from workoutlab.recognition.repetitions.tempo import find_phases
 from workoutlab.simulation import WATCH
 from workoutlab.simulation.beats import minimum_jerk
@@ -132,3 +133,22 @@ def test_find_phases__refuses(signal, rate, edges, message):
 def test_follow__refuses_no_repetitions():
     with pytest.raises(InputError, match="one repetition or more"):
         follow(np.ones((10, 3)), RATE, [])
+
+
+def test_sharpen_edges__moves_rough_edges_to_one_moment_of_the_movement():
+    signal, edges = curls((0.8, 0.2, 0.8, 0.2), count=10)
+    rng = np.random.default_rng(0)
+    marks = np.append(edges[:, 0], edges[-1, 1]) + 30.0
+    rough = np.clip(marks + rng.uniform(-10, 10, len(marks)), 0, len(signal))
+    sharp = sharpen_edges(signal, RATE, np.column_stack([rough[:-2], rough[1:-1]]))
+    np.testing.assert_allclose(np.diff(sharp[1:-1], axis=1), 100, atol=2)
+    assert (sharp[1:, 0] == sharp[:-1, 1]).all()
+
+
+def test_sharpen_edges__leaves_few_repetitions_and_wide_gaps_alone():
+    signal, edges = curls((0.8, 0.2, 0.8, 0.2))
+    assert sharpen_edges(signal, RATE, edges[:2]).tolist() == edges[:2].tolist()
+    apart = edges[::2]
+    assert sharpen_edges(signal, RATE, apart).tolist() == apart.tolist()
+    still = np.tile([0.0, 0, 1], (len(signal), 1))
+    np.testing.assert_array_equal(sharpen_edges(still, RATE, edges), edges)
