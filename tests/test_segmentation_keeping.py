@@ -38,6 +38,7 @@ def test_train_recogniser__keeps_what_finds_sets(lab):
     assert [each.guess for each in found.sets] == ["row", "curl"]
     assert recogniser.name == "sets"
     assert lab.verify().ok
+    assert lab.verify().models == 2
 
 
 def test_train_recogniser__is_that_of_recordings_in_memory(lab):

@@ -269,6 +269,7 @@ def _pieces(
     known = ("user", "offset", "length", *ragged.DIGESTS)
     columns = [name for name in known if name in names]
     kind = "features" if home.path.startswith(f"{layout.FEATURES}/") else "models"
+    counted = not home.path.startswith(f"{layout.RECOGNISERS}/")
     for start in range(0, open_array(home, names[0]).shape[0], _BLOCK_ROWS):
         try:
             _ = read_arrays(home, names, start, start + _BLOCK_ROWS)  # their checksums
@@ -280,7 +281,7 @@ def _pieces(
             facts = dict(zip(columns, values, strict=True))
             if facts.get("user", "somebody") == "":
                 continue
-            setattr(counts, kind, getattr(counts, kind) + owns)
+            setattr(counts, kind, getattr(counts, kind) + (owns and counted))
             if owns and (problem := _piece(parent, facts)):
                 yield Problem(f"{home.path} row {row}", problem, str(facts.get("user", "")))
 

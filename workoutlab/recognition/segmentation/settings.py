@@ -112,7 +112,7 @@ class SetRecipe:
     step: str | float = "1s"
     every: str | float = "500ms"
     grouped: bool = False
-    folds: int = 5
+    folds: int = 3
     lost: float = 0.05
     rate_hz: float = 50.0
     decoding: Decoding | None = None
