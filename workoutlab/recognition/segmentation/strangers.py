@@ -39,7 +39,7 @@ class Strangers:
     strange, named
         Sets of exercises left out of training, and how many of them it named nevertheless.
     others, others_named
-        The same of sets of other recordings, everyday movements say.
+        The same of recordings that hold no exercise, each judged as one set.
     protocol
         What was left out.
     """
@@ -69,7 +69,7 @@ class Strangers:
         ]
         if self.others:
             lines.append(
-                f"{self.others} sets of other recordings: "
+                f"{self.others} recordings without an exercise: "
                 f"{_percent(self.others - self.others_named, self.others)} called unknown"
             )
         return "\n".join(lines)
@@ -91,7 +91,7 @@ def measure_unknown(
 
     Exercises are dealt into groups. For each group a second stage is trained and calibrated on
     80 % of the sets of all other exercises; it judges the other 20 %, all sets of the group, and
-    those of other recordings. Thresholds come from the training part alone.
+    recordings without an exercise as wholes. Thresholds come from the training part alone.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def measure_unknown(
     groups
         Into how many groups exercises are dealt.
     others
-        Recordings whose sets are no exercises.
+        Recordings that hold no exercise, whatever is labelled in them.
     seed
         Of the dealing.
 
@@ -124,7 +124,7 @@ def measure_unknown(
         )
     tested = split(plan.segments, Protocol("set", seeds=1))[0].test
     beside = list(others)
-    elsewhere = settings.plan(beside, "exercise") if beside else None
+    elsewhere = settings.plan(beside, "exercise", within="recordings") if beside else None
     found = [
         _judge_group(plan, np.isin(exercises, group), tested, settings, elsewhere)
         for group in np.array_split(names, groups)
@@ -142,7 +142,8 @@ def _judge_group(
     seen = np.isin(plan.segments["exercise"], recogniser.exercises.classes)
     known = list(_judge(recogniser, plan.select(~group & tested & seen)))
     strange = [name != UNKNOWN for name, _ in _judge(recogniser, plan.select(group))]
-    beside = [] if others is None else [n != UNKNOWN for n, _ in _judge(recogniser, others)]
+    found = [] if others is None else list(_judge(recogniser, others, "recording"))
+    beside = [name != UNKNOWN for name, _ in found]
     right = sum(name == truth for name, truth in known)
     unknown = sum(name == UNKNOWN for name, _ in known)
     counts = [len(known), right, len(known) - right - unknown]
@@ -164,14 +165,16 @@ def _fit(plan: Windows, settings: SetRecipe) -> Recogniser:
     )
 
 
-def _judge(recogniser: Recogniser, plan: Windows) -> Iterator[tuple[str, str]]:
-    """Yield what each set is taken for, and what it is."""
+def _judge(recogniser: Recogniser, plan: Windows, unit: str = "set") -> Iterator[tuple[str, str]]:
+    """Yield what each set, or recording, is taken for, and what it is."""
     plan = plan.select((plan.segments["count"] > 0).to_numpy(dtype=bool))
     if plan.segments.empty:
         return
     stage = recogniser.exercises
     inputs, segment = compute(plan, stage.inputs), plan.locate()[0]
+    owner = plan.segments[unit].to_numpy(np.int64)[segment]
     truth: Sequence[str] = plan.segments["exercise"].tolist()
-    for number in np.unique(segment):
-        scores = stage.predict(inputs[segment == number])
-        yield recogniser.judge(scores).exercise, truth[number]
+    for number in np.unique(owner):
+        rows = np.flatnonzero(owner == number)
+        scores = stage.predict(inputs[rows])
+        yield recogniser.judge(scores).exercise, truth[segment[rows[0]]]
