@@ -45,6 +45,7 @@ __all__ = ["WORKLOADS", "main"]
 
 ACTIVE_G = 0.3
 """Spread of movement from which on a window is active: about as many sets as there are."""
+Times = npt.NDArray[np.float64]
 PACKET = 10
 """Samples: 0.2 s at 50 Hz."""
 EXERCISES = ("curl", "press", "row", "raise", "dip", "twist", "fly", "crunch")
@@ -153,14 +154,14 @@ def tell_memory(session: LiveSession, hours: float, trace: bool) -> None:
     tell("memory", **facts)
 
 
-def tell_times(wall: list[float], cpu: list[float], sets: int, hours: float) -> None:
+def tell_times(wall: Times, cpu: Times, sets: int, hours: float) -> None:
     facts: dict[str, object] = {"pushes": len(wall), "hours": hours, "sets": sets}
     for name, took in (("wall", wall), ("cpu", cpu)):
-        milliseconds = 1e3 * np.array(took)
+        milliseconds = 1e3 * took
         for share in (50, 99, 99.9):
             facts[f"{name}_p{share:g}_ms"] = round(float(np.percentile(milliseconds, share)), 3)
         facts[f"{name}_max_ms"] = round(float(milliseconds.max()), 3)
-    facts["sessions_a_core"] = round(3600 * hours / sum(cpu), 1)
+    facts["sessions_a_core"] = round(3600 * hours / float(cpu.sum()), 1)
     tell("push of 0.2 s", processor=platform.processor() or platform.machine(), **facts)
 
 
@@ -171,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--trace", action="store_true", help="allocations too")
     chosen = parser.parse_args(arguments)
     threadpool_limits(1)
-    (recording,) = make_sessions(1, min(20.0, 60 * chosen.hours))
+    (recording,) = make_sessions(1, min(20.0, max(5.0, 60 * chosen.hours)))
     session = LiveSession(make_recogniser(), start=0)
     packets = list(cut(recording))
     lasts_s = len(packets) * PACKET / 50
@@ -180,15 +181,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warm.push(*packet)
     if chosen.trace:
         tracemalloc.start()
-    wall, cpu, sets = [], [], 0
-    due_s = 0.0
-    for number in range(round(3600 * chosen.hours * 50 / PACKET)):
+    count = round(3600 * chosen.hours * 50 / PACKET)
+    wall, cpu = np.zeros(count), np.zeros(count)  # of a fixed size, so that memory is the session's
+    sets, due_s = 0, 0.0
+    for number in range(count):
         samples, time_s = packets[number % len(packets)]
         time_s += number // len(packets) * lasts_s
         began, spent = time.perf_counter(), time.thread_time()
         events = session.push(samples, time_s)
-        cpu.append(time.thread_time() - spent)
-        wall.append(time.perf_counter() - began)
+        cpu[number] = time.thread_time() - spent
+        wall[number] = time.perf_counter() - began
         sets += sum(isinstance(each, SetEnded) for each in events)
         if time_s >= due_s:
             tell_memory(session, time_s / 3600, chosen.trace)
