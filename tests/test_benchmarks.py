@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.benchmarks import gpu, sets
+from tests.benchmarks import gpu, live, sets
 from tests.benchmarks.__main__ import NAMES, main, workloads
 from tests.benchmarks.features import measure_costs
 from tests.benchmarks.harness import Contender, Work, Workload, measure
@@ -116,6 +116,15 @@ def test_gpu__tells_time_and_share_of_the_bound(capsys: pytest.CaptureFixture[st
     assert figures["members"] == 2
     assert figures["seconds"] > 0
     assert 0 < figures["share_of_bound"] < 1
+
+
+def test_live__tells_times_and_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    assert live.main(["--hours", "0.01"]) == 0
+    *memory, times = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(0 < each["state_bytes"] < 200_000 for each in memory)
+    assert times["pushes"] == 180
+    assert 0 < times["cpu_p50_ms"] <= times["cpu_p99_ms"] <= times["cpu_max_ms"]
+    assert times["label"] == "SIMULATED DATA"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="tells what happens without a GPU")
