@@ -1,5 +1,7 @@
 """Templates: what sets of a known count teach, and what they change in counting."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -14,6 +16,7 @@ from workoutlab.recognition.repetitions import (
     find_known_sets,
     learn_templates,
 )
+from workoutlab.recognition.repetitions.templates import learn_template
 from workoutlab.recording import LabelledSet, Recording
 
 RATE = 50.0
@@ -183,3 +186,12 @@ def test_template__expect_keeps_the_sum(chances: list[float]) -> None:
     one = Template("curl", 2.0, 0.3, 1, np.zeros((3, 12)), habit, 1)
     assert one.expect(probabilities).sum() == pytest.approx(1)
     np.testing.assert_array_equal(template().expect(probabilities)[: len(chances)], probabilities)
+
+
+@pytest.mark.parametrize("edges", [np.zeros((4, 2)), np.empty((0, 2))])
+def test_learn_template__cuts_that_take_no_time_teach_nothing(edges: np.ndarray) -> None:
+    known = SimpleNamespace(exercise="curl", repetitions=len(edges) or 1, rate_hz=50)
+    read = SimpleNamespace(
+        ways=[1], known=known, samples=np.zeros((100, 3)), choose=lambda times: (0.0, edges)
+    )
+    assert learn_template([read]) is None

@@ -308,9 +308,12 @@ def learn_template(reads: Sequence[ReadSet]) -> Template | None:
     for read in reads:
         edges = read.choose(per_movement)[1]
         label = read.known.repetitions
-        if abs(len(edges) * per_movement - label) > max(2, 0.25 * label):
+        if abs(len(edges) * per_movement - label) > max(2, 0.25 * label) or not len(edges):
             continue
-        periods.append(float(np.log(np.median(edges[:, 1] - edges[:, 0]) / read.known.rate_hz)))
+        width = float(np.median(edges[:, 1] - edges[:, 0]))
+        if width <= 0:  # cut into movements that take no time: nothing to learn from
+            continue
+        periods.append(float(np.log(width / read.known.rate_hz)))
         shape = _draw(read.samples, edges)
         shapes.append(_compare(shape, shapes[0])[0] if shapes else shape)
     if not periods:
