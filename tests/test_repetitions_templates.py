@@ -192,6 +192,6 @@ def test_template__expect_keeps_the_sum(chances: list[float]) -> None:
 def test_learn_template__cuts_that_take_no_time_teach_nothing(edges: np.ndarray) -> None:
     known = SimpleNamespace(exercise="curl", repetitions=len(edges) or 1, rate_hz=50)
     read = SimpleNamespace(
-        ways=[1], known=known, samples=np.zeros((100, 3)), choose=lambda times: (0.0, edges)
+        ways=[1], known=known, samples=np.zeros((100, 3)), choose=lambda _: (0.0, edges)
     )
     assert learn_template([read]) is None
