@@ -5,8 +5,10 @@ second names the exercise. What they say of windows is decoded into sets by
 :mod:`workoutlab.recognition.segmentation.chain`, one code path for recordings and live streams.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -48,6 +50,31 @@ class WindowScores(NamedTuple):
 
     chances: Doubles
     strangeness: Doubles
+
+
+@dataclass(frozen=True, eq=False)
+class Among:
+    """A predictor of which only some classes can be: their chances, made to sum to 1.
+
+    Parameters
+    ----------
+    predictor
+        Of all classes.
+    places
+        Which of them can be.
+    """
+
+    predictor: Predictor
+    places: tuple[int, ...]
+
+    def predict(self, inputs: npt.ArrayLike) -> Floats:
+        """Return the chances of the classes that can be, shape (window, class).
+
+        Where the predictor gives none of them a chance, they are all alike.
+        """
+        kept = self.predictor.predict(inputs)[:, self.places] + np.finfo(np.float32).tiny
+        chances: Floats = kept / kept.sum(axis=1, keepdims=True, dtype=np.float32)
+        return chances
 
 
 class Verdict(NamedTuple):
@@ -153,6 +180,12 @@ class Stage:
             return WindowScores(chances, np.zeros(len(chances)))
         return WindowScores(chances, self.novelty.measure(inputs))
 
+    def among(self, classes: Sequence[str]) -> "Stage":
+        """Return a stage that knows some of the classes alone, in this stage's order."""
+        places = tuple(at for at, name in enumerate(self.classes) if name in classes)
+        names = tuple(self.classes[at] for at in places)
+        return replace(self, classes=names, predictor=Among(self.predictor, places))
+
     def score(self, samples: Floats, starts: Integers, rate_hz: float) -> WindowScores:
         """Return what :meth:`predict` says of windows that :meth:`describe` describes."""
         return self.predict(self.describe(samples, starts, rate_hz))
@@ -231,6 +264,37 @@ class Recogniser:
         certain = confidence >= self.threshold and not strange
         named = dict(zip(self.exercises.classes, means.tolist(), strict=True))
         return Verdict(guess if certain else UNKNOWN, guess, confidence, named)
+
+    def among(self, exercises: Sequence[str]) -> "Recogniser":
+        """Return a recogniser that knows that only some exercises can occur, as a plan tells.
+
+        Exercises that feel alike on the wrist are then told apart where only one of them was
+        planned. Confidences are among those that can occur, by the same calibration.
+
+        Parameters
+        ----------
+        exercises
+            Their names, as in the second stage's classes.
+
+        Returns
+        -------
+        Recogniser
+            It has a digest of its own.
+
+        Raises
+        ------
+        InputError
+            If one is not known, or there is none.
+        """
+        wanted = [exercises] if isinstance(exercises, str) else list(exercises)
+        strange = [name for name in wanted if name not in self.exercises.classes]
+        if strange or not wanted:
+            known = ", ".join(self.exercises.classes)
+            what = ", ".join(map(repr, strange)) or "none"
+            raise InputError(f"exercises: expected some of {known}; got {what}")
+        told = json.dumps([self.digest, sorted(set(wanted))])
+        digest = hashlib.sha256(told.encode()).hexdigest()
+        return replace(self, exercises=self.exercises.among(wanted), digest=digest)
 
     def find(self, recording: Any, rate_hz: float | None = None) -> Any:
         """Find the sets in a recording, or in samples (sample, 3) in g at `rate_hz`."""
