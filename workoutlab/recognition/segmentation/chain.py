@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import InputError
+from workoutlab.learning.threads import one_thread
 from workoutlab.recognition.segmentation.boundaries import SEARCH_S, find_start, find_stop
 from workoutlab.recognition.segmentation.decoding import Decoder
 from workoutlab.recognition.segmentation.found import FoundSet, StepScores
@@ -147,9 +148,10 @@ class Chain:
         if self._finished:
             raise InputError("the chain is finished: recogniser.start() returns a new one")
         changes: list[Change] = []
-        for first in range(0, len(values), _PIECE):
-            self._samples.append(values[first : first + _PIECE])
-            self._advance(changes)
+        with one_thread():  # what is worked on is too short to be shared between threads
+            for first in range(0, len(values), _PIECE):
+                self._samples.append(values[first : first + _PIECE])
+                self._advance(changes)
         return changes
 
     def finish(self) -> list[Change]:
@@ -166,6 +168,12 @@ class Chain:
         changes: list[Change] = []
         if not self._activity.scored or not self._exercises.scored:
             return changes
+        with one_thread():
+            self._close(changes)
+        return changes
+
+    def _close(self, changes: list[Change]) -> None:
+        """Decide what is left."""
         stop, step = self.samples, self.recogniser.decoding.step
         rest = np.arange(self._decoder.steps, -(-stop // step))
         for state in self._score_steps(rest):
@@ -174,7 +182,6 @@ class Chain:
             self._decide(int(state), stop, changes)
         if self._open is not None:
             self._end(stop, stop, changes, follows=False)
-        return changes
 
     def _advance(self, changes: list[Change]) -> None:
         for stage in self._stages:
