@@ -2,9 +2,9 @@
 
 from workoutlab.recognition.quality.assessing import assess
 from workoutlab.recognition.quality.goodsets import find_good_sets
-from workoutlab.recognition.quality.measures import MEASURES
+from workoutlab.recognition.quality.measures import MEASURES, Measure
 from workoutlab.recognition.quality.reporting import assess_sets, follow_quality
-from workoutlab.recognition.quality.results import Measure, Quality
+from workoutlab.recognition.quality.results import Quality
 from workoutlab.recognition.quality.traces import Trace, trace_set
 
 __all__ = [

@@ -11,13 +11,14 @@ import numpy.typing as npt
 from workoutlab.recognition.quality.chance import alternation_chance, parity_chance, trend_chance
 from workoutlab.recognition.quality.measures import (
     MEASURES,
+    Measure,
     change_percent,
     drift_percent,
     edge_count,
     log_dimensionless_jerks,
     symmetry_index,
 )
-from workoutlab.recognition.quality.results import Measure, Quality
+from workoutlab.recognition.quality.results import Quality
 from workoutlab.recognition.quality.traces import (
     Trace,
     compare,

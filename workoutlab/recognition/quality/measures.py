@@ -10,6 +10,7 @@ import numpy.typing as npt
 __all__ = [
     "MEASURES",
     "Definition",
+    "Measure",
     "change_percent",
     "drift_percent",
     "edge_count",
@@ -87,6 +88,36 @@ MEASURES: Final[Mapping[str, Definition]] = {
     ),
 }
 """The measures of a set by name."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure of a set.
+
+    Parameters
+    ----------
+    name
+        Key in :data:`MEASURES`.
+    value
+        In the definition's unit; NaN where it is not defined.
+    matters
+        Whether it is more than chance gives, and large enough to be told.
+    chance
+        How likely chance alone gives as much; NaN where this is not tested.
+    reason
+        Why it is not defined; empty where it is.
+    """
+
+    name: str
+    value: float
+    matters: bool = False
+    chance: float = float("nan")
+    reason: str = ""
+
+    @property
+    def definition(self) -> Definition:
+        """Unit, meaning and source."""
+        return MEASURES[self.name]
 
 
 def edge_count(count: int) -> int:

@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from workoutlab.recognition.quality.figures import Figures
 from workoutlab.recognition.quality.measures import MEASURES
-
-if TYPE_CHECKING:
-    from workoutlab.recognition.quality.results import Quality
+from workoutlab.recognition.quality.sentences import write_sentences
 
 __all__ = ["draw_set", "render_quality"]
 
@@ -58,7 +57,7 @@ class _Scale:
         return float(_LEFT + share * (_WIDTH - _LEFT - _RIGHT))
 
 
-def render_quality(quality: "Quality") -> str:
+def render_quality(quality: Figures) -> str:
     """Render the picture of a set, its sentences and its figures as HTML.
 
     Returns
@@ -66,7 +65,7 @@ def render_quality(quality: "Quality") -> str:
     str
         A ``<div>`` without scripts or references.
     """
-    said = "".join(f"<li>{escape(sentence)}</li>" for sentence in quality.sentences())
+    said = "".join(f"<li>{escape(sentence)}</li>" for sentence in write_sentences(quality))
     picture = draw_set(quality) if len(quality) else ""
     rows = "".join(_render_row(quality, name) for name in quality.measures)
     return (
@@ -76,7 +75,7 @@ def render_quality(quality: "Quality") -> str:
     )
 
 
-def _render_row(quality: "Quality", name: str) -> str:
+def _render_row(quality: Figures, name: str) -> str:
     measure, definition = quality.measures[name], MEASURES[name]
     unit = f" {definition.unit}" if definition.unit in ("%", "ln") else ""
     value = f"{measure.value:.3g}{unit}" if not measure.reason else f"not told: {measure.reason}"
@@ -87,7 +86,7 @@ def _render_row(quality: "Quality", name: str) -> str:
     )
 
 
-def draw_set(quality: "Quality") -> str:
+def draw_set(quality: Figures) -> str:
     """Draw the course of a set, and below it the time and the amplitude of each repetition.
 
     Parameters
