@@ -79,20 +79,24 @@ def smooth_to_grid(samples: Doubles, step: float, width: float) -> tuple[float, 
 def _shape(signal, start, length, shape):
     """Write a stretch's shape, its mean taken out, and return its mean square."""
     points = shape.shape[0] // 3
+    x, y, z = 0.0, 0.0, 0.0
+    for j in range(points):
+        place = start + length * (j + 0.5) / points
+        i = int(place)
+        part = place - i
+        shape[j] = signal[i, 0] * (1 - part) + signal[i + 1, 0] * part
+        shape[points + j] = signal[i, 1] * (1 - part) + signal[i + 1, 1] * part
+        shape[2 * points + j] = signal[i, 2] * (1 - part) + signal[i + 1, 2] * part
+        x += shape[j]
+        y += shape[points + j]
+        z += shape[2 * points + j]
     square = np.float32(0)
-    for axis in range(3):
-        mean = 0.0
-        for j in range(points):
-            place = start + length * (j + 0.5) / points
-            i = int(place)
-            part = place - i
-            value = signal[i, axis] * (1 - part) + signal[i + 1, axis] * part
-            shape[axis * points + j] = value
-            mean += value
-        mean /= points
-        for j in range(points):
-            shape[axis * points + j] -= np.float32(mean)
-            square += shape[axis * points + j] ** 2
+    for j in range(points):
+        shape[j] -= np.float32(x / points)
+        shape[points + j] -= np.float32(y / points)
+        shape[2 * points + j] -= np.float32(z / points)
+    for j in range(3 * points):
+        square += shape[j] ** 2
     return square / points
 
 
@@ -126,19 +130,9 @@ def _alike(one, other, squares):
 
 
 @compiled(fastmath=True)
-def _link(step, both, gain, bands, values, backs):
-    s, t, k, m = step
-    for b in range(len(bands)):
-        if bands[b, 0] <= min(both[0], both[1]) and max(both[0], both[1]) <= bands[b, 1]:
-            value = values[b, s, k] + gain
-            if value > values[b, t, m]:
-                values[b, t, m] = value
-                backs[b, t, m] = k
-
-
-@compiled(fastmath=True)
 def _run_forward(signal, lengths, bands, settings, values, backs):
-    floor, tempo_cost, noise, open_cost = settings
+    costs, spans, bars = bands
+    noise, open_cost = settings
     count, longest = len(signal), lengths[-1]
     # Shapes of the stretches that start within one longest length, by start modulo that number.
     shapes = np.zeros((longest + 1, len(lengths), 3 * _POINTS), np.float32)
@@ -153,30 +147,44 @@ def _run_forward(signal, lengths, bands, settings, values, backs):
             t = s + lengths[k]
             there = t % len(shapes)
             for m in range(len(lengths)):
-                ratio = lengths[m] / lengths[k]
-                if t + lengths[m] > count - 1 or ratio > _RATIO:
+                if t + lengths[m] > count - 1:
                     break
-                if ratio * _RATIO < 1:
+                first, last = spans[k, m]
+                if first >= last:
                     continue
                 both = squares[here, k] + squares[there, m] + noise
-                change = np.log(ratio)
-                gain = _alike(shapes[here, k], shapes[there, m], both)
-                gain -= floor + tempo_cost * change * change
+                gain = _alike(shapes[here, k], shapes[there, m], both) - costs[k, m]
                 gain -= 0.5 * open_cost * (opens[here, k] + opens[there, m])
-                pair = (lengths[k], lengths[m])
-                gain *= 0.5 * (pair[0] + pair[1])
-                _link((s, t, k, m), pair, gain, bands, values, backs)
+                gain *= 0.5 * (lengths[k] + lengths[m])
+                for b in range(first, last):
+                    value = values[s, k, b] + gain - bars[k, m, b]
+                    if value > values[t, m, b]:
+                        values[t, m, b] = value
+                        backs[t, m, b] = k
+
+
+def _pair_up(
+    lengths: Integers, bands: Integers, floor: float, tempo_cost: float
+) -> tuple[Doubles, Integers, Doubles]:
+    """Return what pairs of lengths cost, between which bands they lie, and bars to others."""
+    ratio = np.log(lengths[:, np.newaxis] / lengths)
+    shorter, longer = (of.outer(lengths, lengths) for of in (np.minimum, np.maximum))
+    allowed = (bands[:, 0] <= shorter[..., np.newaxis]) & (longer[..., np.newaxis] <= bands[:, 1])
+    allowed &= (longer <= _RATIO * shorter)[..., np.newaxis]
+    lasts = np.where(allowed.any(axis=2), len(bands) - allowed[..., ::-1].argmax(axis=2), 0)
+    spans = np.stack([allowed.argmax(axis=2), lasts], axis=2)
+    return floor + tempo_cost * ratio**2, spans, np.where(allowed, 0.0, -_NEVER)
 
 
 @compiled()
 def _find_ends(values):
-    ends = np.zeros((len(values), 3))
+    ends = np.zeros((values.shape[2], 3))
     ends[:, 1:] = -1
-    for b in range(values.shape[0]):
-        for s in range(values.shape[1]):
-            for k in range(values.shape[2]):
-                if values[b, s, k] > ends[b, 0]:
-                    ends[b, 0], ends[b, 1], ends[b, 2] = values[b, s, k], s, k
+    for s in range(values.shape[0]):
+        for k in range(values.shape[1]):
+            for b in range(values.shape[2]):
+                if values[s, k, b] > ends[b, 0]:
+                    ends[b, 0], ends[b, 1], ends[b, 2] = values[s, k, b], s, k
     return ends
 
 
@@ -236,11 +244,13 @@ def find_runs(
     fitting = lengths[2 * lengths < len(signal)]
     if not len(fitting):
         return [(0.0, np.empty((0, 2)))] * len(bands)
-    shape = (len(bands), len(signal) + 1, len(fitting))
+    floor, tempo_cost, *others = settings
+    shape = (len(signal) + 1, len(fitting), len(bands))
     values, backs = np.zeros(shape), np.full(shape, -1, np.int32)
-    _run_forward(signal, fitting, bands, settings, values, backs)
+    pairs = _pair_up(fitting, bands, floor, tempo_cost)
+    _run_forward(signal, fitting, pairs, tuple(others), values, backs)
     return [
-        (float(worth), _trace(backs[b], fitting, int(s), int(k)))
+        (float(worth), _trace(backs[:, :, b], fitting, int(s), int(k)))
         for b, (worth, s, k) in enumerate(_find_ends(values))
     ]
 
