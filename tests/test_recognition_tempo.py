@@ -145,10 +145,31 @@ def test_sharpen_edges__moves_rough_edges_to_one_moment_of_the_movement():
     assert (sharp[1:, 0] == sharp[:-1, 1]).all()
 
 
-def test_sharpen_edges__leaves_few_repetitions_and_wide_gaps_alone():
+def test_sharpen_edges__leaves_few_repetitions_and_stillness_alone():
     signal, edges = curls((0.8, 0.2, 0.8, 0.2))
     assert sharpen_edges(signal, RATE, edges[:2]).tolist() == edges[:2].tolist()
-    apart = edges[::2]
-    assert sharpen_edges(signal, RATE, apart).tolist() == apart.tolist()
     still = np.tile([0.0, 0, 1], (len(signal), 1))
     np.testing.assert_array_equal(sharpen_edges(still, RATE, edges), edges)
+
+
+def test_sharpen_edges__keeps_pauses_between_repetitions():
+    signal, edges = curls((0.8, 0.0, 0.8, 1.0), count=8)
+    edges = edges - [0, 50]
+    rough = edges + np.random.default_rng(1).integers(0, 12, edges.shape)
+    sharp = sharpen_edges(signal, RATE, rough)
+    assert sharp.shape == edges.shape
+    assert (sharp[1:, 0] > sharp[:-1, 1]).all()
+    off, before = sharp - edges, rough - edges
+    assert np.ptp(off[1:, 0]) < np.ptp(before[1:, 0]) / 2
+
+
+@pytest.mark.parametrize("rate_hz", [12.5, 400])
+def test_sharpen_edges__at_any_rate(rate_hz):
+    times = np.arange(0, 20, 1 / rate_hz)
+    angle = np.pi / 3 * (1 - np.cos(np.pi * times))
+    signal = np.column_stack([np.cos(angle), np.sin(angle), 0 * angle])
+    off = [0, 0.1, 0, -0.1, 0.1, 0, 0, -0.1, 0, 0, 0]
+    marks = np.arange(0, 21, 2) + np.array(off)
+    rough = np.clip(marks * rate_hz, 0, len(signal))
+    sharp = sharpen_edges(signal, rate_hz, np.column_stack([rough[:-1], rough[1:]]))
+    np.testing.assert_allclose(np.diff(sharp[1:-1], axis=1) / rate_hz, 2, atol=0.03)

@@ -45,7 +45,7 @@ def test_count_repetitions__however_the_sensor_is_turned(seed: int) -> None:
     expected = count_repetitions(signal, RATE)
     turned = count_repetitions(signal @ rotation(seed), RATE)
     assert turned.guess == expected.guess
-    np.testing.assert_allclose(turned.edges, expected.edges)
+    np.testing.assert_allclose(turned.edges, expected.edges, atol=1e-6)
     np.testing.assert_allclose(turned.probabilities, expected.probabilities, atol=1e-4)
 
 
@@ -79,6 +79,11 @@ def test_count_repetitions__no_movement_is_no_repetition(samples: int) -> None:
         (np.zeros(100), 50),
         (np.zeros((100, 3)), 5),
         (np.zeros((100, 3)), float("nan")),
+        (np.zeros((100, 3)), "50"),
+        (np.full((100, 3), 1e100), 50),
+        (np.full((100, 3), "a"), 50),
+        (np.full((100, 3), 1j), 50),
+        (np.zeros((13_000, 3)), 10),
     ],
 )
 def test_count_repetitions__refuses(samples: Doubles, rate_hz: float) -> None:
@@ -123,6 +128,45 @@ def test_count_repetitions__tempo_that_slows_down() -> None:
     starts = 2 + np.cumsum([0, *durations[:-1]])
     np.testing.assert_allclose(counted.edges[:, 0] / RATE, starts, atol=0.7)
     assert counted.durations_s[-2:].mean() > counted.durations_s[:2].mean() + 0.5
+
+
+@pytest.mark.parametrize(
+    ("durations", "most_s"), [([1.9, 2.1] * 6, 0.04), ([2.0] * 9 + [2.8] * 3, 0.09)]
+)
+def test_count_repetitions__edges_are_at_one_moment(durations: list[float], most_s: float) -> None:
+    signal = make_set(durations, still_s=2)
+    signal += np.random.default_rng(0).normal(0, 0.01, signal.shape)
+    edges = count_repetitions(signal, RATE).edges / RATE
+    off = edges[:, 0] - 2 - np.cumsum([0, *durations[:-1]])
+    assert np.abs(off - np.median(off)).max() < most_s
+
+
+def test_count_repetitions__takes_any_array_and_leaves_it() -> None:
+    signal = make_set([2.0] * 8, still_s=1)
+    signal.flags.writeable = False
+    expected = count_repetitions(signal, RATE).as_dict()
+    doubled = np.repeat(signal, 2, axis=0)[::2]
+    for same in (signal, np.asfortranarray(signal), doubled, signal.tolist(), signal.astype(">f8")):
+        assert count_repetitions(same, RATE).as_dict() == expected
+    for near in (signal.astype(np.float32), signal.astype(np.float16)):
+        assert count_repetitions(near, RATE).guess == 8
+
+
+@pytest.mark.parametrize("samples", range(1, 21))
+def test_count_repetitions__in_a_moment_is_none(samples: int) -> None:
+    counted = count_repetitions(make_set([2.0] * 3)[40 : 40 + samples], RATE)
+    assert (counted.guess, len(counted.edges)) == (0, 0)
+
+
+def test_count_repetitions__one_movement_or_a_drift_is_not_counted() -> None:
+    once = make_set([2.0], still_s=3)
+    drift = np.cumsum(np.random.default_rng(0).normal(0, 0.01, (1500, 3)), axis=0)
+    assert count_repetitions(once, RATE).count in (None, 1)
+    assert count_repetitions(drift, RATE).count is None
+
+
+def test_count_repetitions__of_ten_minutes() -> None:
+    assert count_repetitions(make_set([2.2] * 270), RATE).guess == pytest.approx(270, abs=1)
 
 
 def test_count_repetitions__partial_repetitions_at_the_end() -> None:

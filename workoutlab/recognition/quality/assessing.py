@@ -26,7 +26,8 @@ from workoutlab.recognition.quality.traces import (
     likeness_matrix,
     spread_of,
 )
-from workoutlab.recognition.repetitions.course import Course, check_edges, follow, smooth
+from workoutlab.recognition.repetitions.checks import check_edges
+from workoutlab.recognition.repetitions.course import Course, follow, smooth
 
 __all__ = ["CHANCE", "assess"]
 

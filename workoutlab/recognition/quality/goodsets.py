@@ -8,7 +8,6 @@ from workoutlab.recognition.quality.assessing import assess
 from workoutlab.recognition.quality.reading import RATE_HZ, list_sets, read_set
 from workoutlab.recognition.quality.traces import Trace, trace_set
 from workoutlab.recognition.repetitions.counting import Counter, count_repetitions
-from workoutlab.recognition.repetitions.edges import sharpen_edges
 from workoutlab.recording import Recording
 from workoutlab.schema import check_number
 from workoutlab.signals.held import Home, hold
@@ -85,7 +84,6 @@ def _trace_one(
     labelled = each["repetitions"]
     if isinstance(labelled, int) and abs(labelled - counted.count) > 1:
         return
-    edges = sharpen_edges(samples, RATE_HZ, counted.edges)
-    quality = assess(samples, RATE_HZ, edges)
+    quality = assess(samples, RATE_HZ, counted.edges)
     if not quality.reasons.get("consistency"):
-        yield quality["consistency"], trace_set(samples, RATE_HZ, edges)
+        yield quality["consistency"], trace_set(samples, RATE_HZ, counted.edges)

@@ -16,7 +16,6 @@ from workoutlab.recognition.quality.chance import trend_chance
 from workoutlab.recognition.quality.measures import MEASURES
 from workoutlab.recognition.quality.reading import OF_SET, RATE_HZ, list_sets, read_set
 from workoutlab.recognition.repetitions.counting import Counter, count_repetitions
-from workoutlab.recognition.repetitions.edges import sharpen_edges
 from workoutlab.recognition.repetitions.tempo import find_phases
 from workoutlab.recording import Recording
 from workoutlab.signals.choice import Filters
@@ -138,14 +137,13 @@ def _assess_one(home: Home, each: Mapping[Any, Any], counter: Counter) -> dict[s
     if len(samples) < _SHORTEST:
         raise InputError(f"the set has {len(samples)} samples at 50 Hz; it takes {_SHORTEST}")
     counted = count_repetitions(samples, RATE_HZ, counter=counter, exercise=str(each["exercise"]))
-    edges = sharpen_edges(samples, RATE_HZ, counted.edges)
-    quality = assess(samples, RATE_HZ, edges)
+    quality = assess(samples, RATE_HZ, counted.edges)
     told = quality.as_dict()
     return {
         **{name: each[name] for name in ("set", "user", "session", *OF_SET[:-1])},
         "labelled": each["repetitions"],
         "counted": counted.count,
-        **find_phases(samples, RATE_HZ, edges).as_dict(),
+        **find_phases(samples, RATE_HZ, counted.edges).as_dict(),
         **{name: told[name] for name in _TOLD},
         "said": " ".join(quality.sentences()),
     }

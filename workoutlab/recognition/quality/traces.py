@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import InputError
-from workoutlab.recognition.repetitions.course import Course, check_edges, follow
+from workoutlab.recognition.repetitions.checks import check_edges
+from workoutlab.recognition.repetitions.course import Course, follow
 
 __all__ = ["Trace", "compare", "draw_trace", "likeness_matrix", "trace_set"]
 

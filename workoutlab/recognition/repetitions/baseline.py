@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from workoutlab.errors import InputError
+from workoutlab.recognition.repetitions.checks import check_rate, check_signal
 from workoutlab.recognition.repetitions.results import Repetitions
 
 __all__ = ["count_muvr"]
@@ -33,7 +33,7 @@ def count_muvr(acceleration: npt.ArrayLike, rate_hz: float) -> Repetitions:
     Raises
     ------
     InputError
-        If the acceleration is not of three axes, or not finite.
+        If the acceleration is not of three axes, or not finite, or the rate not positive.
 
     Examples
     --------
@@ -43,12 +43,8 @@ def count_muvr(acceleration: npt.ArrayLike, rate_hz: float) -> Repetitions:
     """
     from scipy.signal import find_peaks, lfilter
 
-    samples = np.asarray(acceleration, dtype=np.float64)
-    if samples.ndim != 2 or samples.shape[1] != 3 or not np.isfinite(samples).all():
-        raise InputError(
-            f"acceleration: expected shape (sample, 3), finite, got shape {samples.shape}"
-        )
-    total = samples.sum(axis=1)
+    rate_hz = check_rate(rate_hz)
+    total = check_signal(acceleration).sum(axis=1)
     if len(total) < 2 or np.ptp(total) == 0:
         return _result(0, len(total), rate_hz)
     total = total - total.mean()

@@ -6,14 +6,15 @@ here depends on how the sensor is turned.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import InputError
+from workoutlab.recognition.repetitions.checks import check_edges
 
-__all__ = ["Course", "check_edges", "find_upward", "follow", "smooth"]
+__all__ = ["Course", "find_upward", "follow", "smooth"]
 
 Array = npt.NDArray[np.float64]
 
@@ -114,44 +115,6 @@ def follow(acceleration: npt.ArrayLike, rate_hz: float, edges: npt.ArrayLike) ->
     if starts.mean() > middle:
         position = -position
     return Course(position, unit, smoothed, rows, first, rate)
-
-
-def check_edges(
-    acceleration: npt.ArrayLike, rate_hz: float, edges: npt.ArrayLike
-) -> tuple[Array, float, Array]:
-    """Return a signal, its rate and edges of repetitions as arrays of double precision.
-
-    Raises
-    ------
-    InputError
-        If the signal is not finite and of shape (sample, 3), the rate not positive, or the edges
-        not of shape (repetition, 2), in order, within the signal.
-    """
-    signal = np.asarray(acceleration, dtype=np.float64)
-    if signal.ndim != 2 or signal.shape[1] != 3 or len(signal) < 2:
-        raise InputError(f"acceleration: expected shape (sample, 3), got {signal.shape}")
-    if not np.isfinite(signal).all():
-        raise InputError("acceleration: expected finite numbers; leave out or fill what is missing")
-    rate: Any = rate_hz
-    if isinstance(rate, bool) or not isinstance(rate, int | float | np.number) or not rate > 0:
-        raise InputError(f"rate_hz: expected a positive number, got {rate_hz!r}")
-    rows = np.asarray(edges, dtype=np.float64)
-    if rows.size == 0:
-        rows = rows.reshape(0, 2)
-    if rows.ndim != 2 or rows.shape[1] != 2:
-        raise InputError(
-            f"edges: expected start and stop of each repetition, shape (repetition, 2), "
-            f"got {rows.shape}"
-        )
-    within = (rows[:, 0] >= 0) & (rows[:, 0] < rows[:, 1]) & (rows[:, 1] <= len(signal))
-    if not within.all():
-        worst = rows[np.flatnonzero(~within)[0]].tolist()
-        raise InputError(
-            f"edges: expected 0 <= start < stop <= {len(signal)} samples in each row, got {worst}"
-        )
-    if (np.diff(rows[:, 0]) <= 0).any():
-        raise InputError("edges: expected repetitions in order of their starts")
-    return signal, float(rate), rows
 
 
 def smooth(signal: Array, rate_hz: float, cut_hz: float) -> Array:

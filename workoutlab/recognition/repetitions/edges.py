@@ -5,31 +5,27 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from workoutlab.recognition.repetitions.course import check_edges, smooth
+from workoutlab.kernels.marks import align_marks
+from workoutlab.recognition.repetitions.checks import check_edges
+from workoutlab.recognition.repetitions.course import smooth
 
 __all__ = ["sharpen_edges"]
 
 Array = npt.NDArray[np.float64]
 
 _CUT_HZ: Final = 3.0
-_HALF: Final = 0.4
-"""What is compared around an edge on either side, in repetitions."""
-_REACH: Final = 0.25
-"""How far an edge may move, in repetitions."""
-_POINTS: Final = 33
 _GAP: Final = 0.2
 """Most between two repetitions that meet, in repetitions."""
-_ROUNDS: Final = 3
-_PULL: Final = 0.3
-"""Keeps edges in place where the signal is flat around them."""
+_SHORTEST: Final = 0.25
+"""Edges are left where one would make a repetition shorter than this, in repetitions."""
 
 
 def sharpen_edges(acceleration: npt.ArrayLike, rate_hz: float, edges: npt.ArrayLike) -> Array:
     """Move the edges of repetitions to where the signal around each is like that around the others.
 
-    Whatever moment of the movement the edges are at, it is the same one afterwards. The signal
-    around an edge is compared with the mean over all edges, which is made anew three times; all
-    together do not move. Repetitions that are a fifth of one apart, or less, meet afterwards.
+    Whatever moment of the movement the edges are at, it is the same one afterwards. Repetitions
+    that are a fifth of one apart, or less, meet afterwards; where they are farther apart, a start
+    is compared with what follows other starts, and a stop with what comes before other stops.
 
     Parameters
     ----------
@@ -43,7 +39,7 @@ def sharpen_edges(acceleration: npt.ArrayLike, rate_hz: float, edges: npt.ArrayL
     Returns
     -------
     ndarray
-        The same shape; as given where there are fewer than three repetitions, or wider gaps.
+        The same shape; as given where there are fewer than three repetitions.
 
     Raises
     ------
@@ -61,41 +57,33 @@ def sharpen_edges(acceleration: npt.ArrayLike, rate_hz: float, edges: npt.ArrayL
     signal, rate, rows = check_edges(acceleration, rate_hz, edges)
     if len(rows) < 3:
         return rows
-    marks = np.append(rows[:, 0], rows[-1, 1])
-    period = float(np.median(np.diff(marks)))
-    if (np.abs(rows[1:, 0] - rows[:-1, 1]) > _GAP * period).any():
-        return rows
-    marks[1:-1] = (rows[1:, 0] + rows[:-1, 1]) / 2
-    low = int(max(marks[0] - period, 0))
-    smoothed = smooth(signal[low : int(marks[-1] + period) + 1], rate, _CUT_HZ)
-    moved = marks - low
-    for _ in range(_ROUNDS):
-        moved = _move(smoothed, moved, marks - low, period)
-    moved = np.clip(moved + low, 0, len(signal))
-    if (np.diff(moved) < period / 4).any():
-        return rows
-    return np.column_stack([moved[:-1], moved[1:]])
+    period = float(np.median(rows[:, 1] - rows[:, 0]))
+    meets = np.abs(rows[1:, 0] - rows[:-1, 1]) <= _GAP * period
+    low = int(max(rows[0, 0] - period, 0))
+    smoothed = smooth(signal[low : int(rows[-1, 1] + period) + 1], rate, _CUT_HZ)
+    marks, sides, starts, stops = _mark(rows - low, meets)
+    moved = align_marks(smoothed, marks, sides, period)
+    sharp = np.column_stack([moved[starts], moved[stops]]) + low
+    sharp = _part(np.clip(sharp, 0, len(signal)))
+    return sharp if (sharp[:, 1] - sharp[:, 0] >= _SHORTEST * period).all() else rows
 
 
-def _move(smoothed: Array, marks: Array, given: Array, period: float) -> Array:
-    """Return the marks, each where the signal around it is most like the mean around all."""
-    shares = np.linspace(-_HALF, _HALF, _POINTS)
-    template = _take(smoothed, marks[1:-1, np.newaxis] + shares * period).mean(axis=0)
-    reach = int(np.ceil(_REACH * period))
-    shifts = np.arange(-reach, reach + 1)
-    places = given[:, np.newaxis] + shifts
-    around = _take(smoothed, places[:, :, np.newaxis] + shares * period)
-    misfits = ((around - template) ** 2).sum(axis=3)
-    weights = np.ones((len(marks), _POINTS))
-    weights[0, shares < 0] = 0  # what comes before the first repetition is none, nor what comes
-    weights[-1, shares > 0] = 0  # after the last
-    cost = np.einsum("msp,mp->ms", misfits, weights) / weights.sum(axis=1, keepdims=True)
-    power = ((template - template.mean(axis=0)) ** 2).sum(axis=1).mean()
-    cost += _PULL * power * (shifts / period) ** 2
-    best = shifts[np.argmin(cost, axis=1)]
-    return np.asarray(given + best - np.median(best))
+def _mark(
+    rows: Array, meets: npt.NDArray[np.bool_]
+) -> tuple[Array, npt.NDArray[np.bool_], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return marks, whether a repetition lies before and after each, and each one's two marks."""
+    starts = np.concatenate([[0], np.cumsum(2 - meets)])
+    stops = np.append(starts[1:] - ~meets, starts[-1] + 1)
+    sums, sides = np.zeros(stops[-1] + 1), np.zeros((stops[-1] + 1, 2), bool)
+    for column, places in enumerate((starts, stops)):
+        sums[places] += rows[:, column]
+        sides[places, 1 - column] = True
+    return sums / sides.sum(axis=1), sides, starts, stops
 
 
-def _take(smoothed: Array, places: Array) -> Array:
-    samples = np.arange(len(smoothed))
-    return np.stack([np.interp(places, samples, axis) for axis in smoothed.T], axis=-1)
+def _part(rows: Array) -> Array:
+    """Let repetitions that overlap meet in the middle."""
+    meeting = np.maximum(rows[:-1, 1] - rows[1:, 0], 0) / 2
+    rows[:-1, 1] -= meeting
+    rows[1:, 0] += meeting
+    return rows

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workoutlab.errors import InputError
-from workoutlab.recognition.repetitions.counting import Counter, find_candidates
+from workoutlab.recognition.repetitions.candidates import Counter, find_candidates
 from workoutlab.recording import Recording
 
 __all__ = [

@@ -21,12 +21,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from workoutlab.recognition.repetitions.course import (
-    Course,
-    check_edges,
-    find_upward,
-    follow,
-)
+from workoutlab.recognition.repetitions.checks import check_edges
+from workoutlab.recognition.repetitions.course import Course, find_upward, follow
 
 __all__ = ["Tempo", "find_phases", "measure_tempo"]
 

@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from workoutlab.recognition.quality import assess
 from workoutlab.recognition.quality.results import Quality
-from workoutlab.recognition.repetitions.edges import sharpen_edges
 from workoutlab.recognition.repetitions.results import Repetitions
 from workoutlab.recognition.repetitions.tempo import Tempo, find_phases
 
@@ -91,6 +90,5 @@ def measure(recogniser: "Recogniser", samples: Floats, exercise: str) -> Measure
         The likeliest exercise.
     """
     counted = _count(recogniser, samples, exercise)
-    edges = sharpen_edges(samples, recogniser.rate_hz, counted.edges)
-    how = samples, recogniser.rate_hz, edges
+    how = samples, recogniser.rate_hz, counted.edges
     return Measures(counted, find_phases(*how), assess(*how))
