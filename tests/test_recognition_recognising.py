@@ -64,6 +64,7 @@ def test_found__shows_the_latest_run_of_each_recogniser_and_all_on_demand(lab: L
     assert len(lab.found()) == 6
     assert len(lab.found("sets", history=True)) == 5
     assert lab.found(users=["bob"])["exercise"].tolist() == ["curl", "squat"]
+    assert lab.found(users="bob").equals(lab.found(users=["bob"]))
     recognise(lab, Fake(), progress=False)  # the first recogniser holds again
     assert lab.found("sets")["exercise"].tolist() == ["curl"] * 3
     with pytest.raises(NotInLabError, match=r"no sets found by 'none', there are .* other, sets"):

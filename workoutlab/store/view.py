@@ -279,7 +279,11 @@ class View:
             return summary.list_models(self.root(), name)
 
     def found(
-        self, name: str | None = None, users: Iterable[str] | None = None, *, history: bool = False
+        self,
+        name: str | None = None,
+        users: str | Iterable[str] | None = None,
+        *,
+        history: bool = False,
     ) -> "pd.DataFrame":
         """List the sets that were found in the lab's recordings, indexed by row number.
 
@@ -288,7 +292,7 @@ class View:
         name
             Of the recogniser; by default those of all.
         users
-            Whose; by default everybody's.
+            Whose, a name or several; by default everybody's.
         history
             Whether with sets that a later run of the same recogniser took the place of.
 
@@ -311,6 +315,7 @@ class View:
         """
         with self._looking():
             root = self.root()
+            users = [users] if isinstance(users, str) else users
             wanted = None if users is None else list(users)
             frame = read_found(root, name, wanted, history=history)
             return frame.assign(corrected=frame.index.isin(find_corrected(root)))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from html import escape
 from typing import Any, Final
 
 import numpy as np
@@ -98,6 +99,9 @@ class AdaptResult:
             f"{len(self.unchanged)} unchanged, {len(self.failed)} failed"
         )
         return "\n".join([first, *(f"  {user}: {why}" for user, why in self.failed.items())])
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<p>{escape(line)}</p>" for line in str(self).splitlines())
 
 
 @dataclass(frozen=True, eq=False)

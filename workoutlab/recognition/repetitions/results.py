@@ -60,6 +60,15 @@ class Repetitions:
         if not np.isclose(self.probabilities.sum(), 1):
             raise InputError(f"probabilities: expected a sum of 1, got {self.probabilities.sum()}")
 
+    def __repr__(self) -> str:
+        low, *others = self.choose(0.9)
+        among = f"{low} to {others[-1]}" if others else f"{low}"
+        counted = "no count" if self.count is None else f"{self.count}"
+        return (
+            f"Repetitions({counted}; most probable {self.guess}, {100 * self.confidence:.0f} %; "
+            f"{among} by 90 %; median duration {self.period_s:.1f} s)"
+        )
+
     @property
     def durations_s(self) -> npt.NDArray[np.float64]:
         """How long each repetition took, in s; shape (guess,)."""

@@ -64,6 +64,14 @@ class Tempo:
     lifting: str
     reasons: dict[str, str]
 
+    def __repr__(self) -> str:
+        medians = ", ".join(
+            f"{name.removesuffix('_s')} {value:.1f} s"
+            for name, value in self.as_dict().items()
+            if not np.isnan(value)
+        )
+        return f"Tempo({len(self.durations_s)} repetitions, medians: {medians or 'none'})"
+
     @property
     def lifting_s(self) -> Array:
         """Time in which the wrist rises, of each repetition; NaN where that is not told."""

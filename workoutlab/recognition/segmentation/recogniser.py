@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from importlib import import_module
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -133,12 +134,12 @@ class Stage:
     """
 
     classes: tuple[str, ...]
-    predictor: Predictor
-    inputs: Inputs
+    predictor: Predictor = field(repr=False)
+    inputs: Inputs = field(repr=False)
     length: int
     step: int
     temperature: float = 1.0
-    novelty: Novelty | None = None
+    novelty: Novelty | None = field(default=None, repr=False)
     model: str = ""
     odds: float = 0.0
 
@@ -242,6 +243,33 @@ class Recogniser:
         if tuple(self.activity.classes) != ACTIVITY:
             raise InputError(f"activity: expected the classes {ACTIVITY}, got {self.activity}")
         check_number("rate_hz", self.rate_hz, above=0)
+
+    def __repr__(self) -> str:
+        return f"Recogniser({'; '.join(f'{name} {value}' for name, value in self._facts())})"
+
+    def _repr_html_(self) -> str:
+        rows = (
+            f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>"
+            for name, value in self._facts()
+        )
+        return f"<table>{''.join(rows)}</table>"
+
+    def _facts(self) -> list[tuple[str, str]]:
+        classes = self.exercises.classes
+        windows = [each.length / self.rate_hz for each in (self.activity, self.exercises)]
+        strangest = (
+            f", or stranger than {self.strangest:.2f}" if np.isfinite(self.strangest) else ""
+        )
+        return [
+            ("name", repr(self.name)),
+            ("user", "everybody" if self.user == EVERYONE else repr(self.user)),
+            (f"{len(classes)} exercises", ", ".join(classes)),
+            ("rate", f"{self.rate_hz:g} Hz"),
+            ("windows", f"{windows[0]:g} s for activity, {windows[1]:g} s for exercises"),
+            ("unknown", f"below a confidence of {self.threshold:.2f}{strangest}"),
+            ("templates", f"of {len(self.templates)} exercises"),
+            ("digest", self.digest[:12] or "none"),
+        ]
 
     def judge(self, scores: WindowScores) -> Verdict:
         """Return what a set is, from what the second stage says of windows in it.

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from html import escape
 from typing import Any, Final, Unpack
 
 import numpy as np
@@ -96,6 +97,9 @@ class RecogniserResult:
             f"unchanged, {len(self.failed)} failed"
         )
         return "\n".join([*lines, *(f"  {who}: {why}" for who, why in self.failed.items())])
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<p>{escape(line)}</p>" for line in str(self).splitlines())
 
 
 class Teaching(Options, Filters, total=False):
