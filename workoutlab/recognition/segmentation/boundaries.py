@@ -18,8 +18,8 @@ _SEARCH_S: Final = 4.0
 _OUTSIDE_S: Final = 6.0
 _INSIDE_S: Final = 10.0
 """How much of the signal before and in a set it is compared with."""
-_SURE_S: Final = 2.0
-"""So long after a change of steps it is surely a set."""
+_SURE_S: Final = 0.5
+"""So long after a change of steps it is surely a set: steps rather change too late than early."""
 _STILL: Final = 0.35
 """Energy up to this share of the set's median is stillness."""
 _SETUP_S: Final = 1.2

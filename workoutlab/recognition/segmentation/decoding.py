@@ -66,7 +66,7 @@ class Decoding:
     longest_s: float = 600.0
     step: int = 25
     reach: float = 0.25
-    penalty: float = 0.5
+    penalty: float = 1.0
     switch: float = 5.0
     least: float = 0.02
     rule: Literal["durations", "muvr"] = "durations"
