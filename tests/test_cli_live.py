@@ -2,6 +2,7 @@
 
 import io
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,7 @@ def test_live__text_lists_the_sets(known: Path) -> None:
     ("arguments", "message"),
     [
         (("--replay", "a.csv"), "--lab: expected a lab that holds a recogniser"),
+        (("--replay", "a.csv"), "`workoutlab recogniser --lab LAB`"),
         (("--lab", "lab"), "--replay: expected the file of a recorded session"),
         (("--lab", "lab", "--replay", "no.csv"), "cannot be opened"),
     ],
@@ -107,6 +109,18 @@ def test_live__a_lab_without_a_recogniser_names_the_call(
     path, mapping = table(tmp_path)
     result = run(*("--replay", path, "--mapping", mapping, "--lab", tmp_path / "lab"), status=1)
     assert "train_recogniser" in result.stderr
+
+
+def test_live__demo_trains_and_finds_sets_in_the_shipped_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "_demonstrate", partial(live._demonstrate, 3, 5, 10))
+    result = run("--demo", "--speed", 0, "--json")
+    ended = [json.loads(line) for line in result.stdout.splitlines() if "SetEnded" in line]
+    done = [(one.start, one.stop) for one in live._sample().sets]
+    assert any(
+        each["start"] < stop and start < each["stop"] for each in ended for start, stop in done
+    )
 
 
 def test_board__shows_the_set_that_goes_on_and_those_that_are_done() -> None:

@@ -23,8 +23,8 @@ __all__ = ["live"]
 
 _NO_LAB = (
     "--lab: expected a lab that holds a recogniser. Make one by `workoutlab ingest --lab LAB FILES`"
-    " and workoutlab.train_recogniser(workoutlab.Lab('LAB')); or see one at work with `workoutlab "
-    "live --demo`, which trains on simulated people"
+    " and `workoutlab recogniser --lab LAB`; or see one at work with `workoutlab live --demo`, "
+    "which trains on simulated people"
 )
 
 
@@ -104,15 +104,15 @@ def _sample() -> "Recording":
     return _read(str(folder / "session.parquet"), "tabular", str(folder / "session.toml"), 0)
 
 
-def _demonstrate() -> "Recogniser":
+def _demonstrate(count: int = 6, minutes: float = 8, epochs: int = 30) -> "Recogniser":
     """Train on simulated people, none of whom is in the sample."""
     from workoutlab import MLP, Recipe, Statistics, simulate
     from workoutlab.recognition.segmentation import SetRecipe, fit_recogniser
 
-    people = simulate(6, sessions=1, minutes=8, seed=1)
+    people = simulate(count, sessions=1, minutes=minutes, seed=1)
     inputs = Statistics(["distribution", "axes", "jerk"], channels=("x", "y", "z", "magnitude"))
-    recipe = Recipe(inputs, MLP(64), scaling="ramps", epochs=30)
-    recordings = [people.session(person, 0).recording for person in range(6)]
+    recipe = Recipe(inputs, MLP(64), scaling="ramps", epochs=epochs)
+    recordings = [people.session(person, 0).recording for person in range(count)]
     return fit_recogniser(recordings, SetRecipe(activity=recipe, exercise=recipe, folds=2))
 
 
