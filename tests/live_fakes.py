@@ -88,5 +88,8 @@ class FakeRecogniser(SimpleNamespace):
     def __init__(self, rate_hz: float = 50.0, chain: type[FakeChain] = FakeChain) -> None:
         super().__init__(rate_hz=rate_hz, digest="fake", parts=[], chain=chain)
 
+    def warm_up(self) -> None:
+        pass
+
     def start(self) -> FakeChain:
         return self.chain(parts=self.parts)  # type: ignore[no-any-return]

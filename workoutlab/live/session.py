@@ -34,6 +34,12 @@ that drifts is followed (:class:`workoutlab.live.clock.Clock`); what jumps by a 
 shows as missing or overlapping samples. Where each packet comes with a time for each of its
 samples, nothing is snapped: samples are interpolated between their own times, as those of a
 recording with times, and a sample is taken once the horizon has passed after it.
+
+An event's time is the moment that it is about; it is told later, since a set is decided upon once,
+for good, from what comes after. :class:`SetStarted` and :class:`SetEnded` come about
+``recogniser.decoding.lag_s`` (12 s) after that moment: 7 to 20 s in Muvr's continuous recordings.
+The exercise so far and the repetitions till then come together, within a second of the start's
+being told, and then once a second. A lag below 10 s loses sets there.
 """
 
 from collections.abc import Mapping
@@ -63,8 +69,8 @@ class LiveSession:
     """Finds sets while they are done.
 
     Once finished it has told the same sets as :meth:`Recogniser.find` of the same samples, bit for
-    bit, however they were cut into packets, and in whatever order these came within the horizon.
-    One session is for one thread at a time.
+    bit, however they were cut into packets, and in whatever order these came within the horizon,
+    given the same `max_gap`. One session is for one thread at a time.
 
     Parameters
     ----------
@@ -98,7 +104,9 @@ class LiveSession:
     Notes
     -----
     Memory is that of the horizon, the largest packet, and the longest set
-    (``recogniser.decoding.longest_s``), however long the session.
+    (``recogniser.decoding.longest_s``), however long the session. The first session of a
+    recogniser takes some tenths of a second to make, in which all that it needs is loaded and
+    compiled (seconds where that was never done on a machine): no packet waits for it.
     """
 
     def __init__(
@@ -131,6 +139,7 @@ class LiveSession:
         self._teller = Teller()
         self._scale = Scale(recogniser.rate_hz)
         self._finished = False
+        recogniser.warm_up()
 
     @property
     def start_s(self) -> float:

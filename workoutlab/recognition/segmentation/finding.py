@@ -15,6 +15,7 @@ from workoutlab.schema import UNKNOWN
 from workoutlab.signals.gaps import find_parts
 from workoutlab.signals.grid import Source, read_grid
 from workoutlab.signals.held import hold
+from workoutlab.signals.lengths import parse_seconds
 
 if TYPE_CHECKING:
     from workoutlab.signals.held import Home
@@ -29,11 +30,13 @@ def find_sets(
     recogniser: Recogniser,
     recording: "Recording | npt.NDArray[Any]",
     rate_hz: float | None = None,
+    *,
+    max_gap: str | float = "1s",
 ) -> Found:
     """Find the sets of a recording.
 
     It is resampled to the recogniser's rate as plans of windows are. Where nothing was recorded
-    for longer than 1 s it is cut, and no set spans two parts; shorter gaps are interpolated.
+    for longer than `max_gap` it is cut, and no set spans two parts; shorter gaps are interpolated.
 
     Parameters
     ----------
@@ -43,6 +46,9 @@ def find_sets(
         A recording, or samples of shape (sample, 3) in g, gravity included.
     rate_hz
         Of samples; a recording knows its own.
+    max_gap
+        Missing samples for no longer than this are interpolated, as in
+        :class:`workoutlab.live.LiveSession`.
 
     Returns
     -------
@@ -53,7 +59,7 @@ def find_sets(
     Raises
     ------
     InputError
-        If it is neither, or the rate of samples is missing.
+        If it is neither, the rate of samples is missing, or `max_gap` is no time.
     """
     if isinstance(recording, np.ndarray):
         if rate_hz is None:
@@ -63,10 +69,13 @@ def find_sets(
         )
     elif rate_hz is not None:
         raise InputError("rate_hz: a recording knows its own rate; leave it out")
-    return find_in(recogniser, hold(recording), 0)
+    max_gap_s = parse_seconds(max_gap, "max_gap")
+    return find_in(recogniser, hold(recording), 0, max_gap_s=max_gap_s)
 
 
-def find_in(recogniser: Recogniser, home: "Home", row: int) -> Found:
+def find_in(
+    recogniser: Recogniser, home: "Home", row: int, *, max_gap_s: float = _MAX_GAP_S
+) -> Found:
     """Find the sets of a recording of a lab, or of those in memory, by its row.
 
     Parameters and what is returned are as of :func:`find_sets`.
@@ -75,7 +84,7 @@ def find_in(recogniser: Recogniser, home: "Home", row: int) -> Found:
     table = home.table("recordings", columns).loc[[row]]
     facts = table.iloc[0]
     rates = np.array([recogniser.rate_hz])
-    parts = find_parts(home, table, rates, _MAX_GAP_S)
+    parts = find_parts(home, table, rates, max_gap_s)
     sets: list[FoundSet] = []
     scores: list[StepScores] = []
     for start, stop in zip(parts.start.tolist(), parts.stop.tolist(), strict=True):

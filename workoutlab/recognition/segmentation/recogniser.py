@@ -324,11 +324,17 @@ class Recogniser:
         digest = hashlib.sha256(told.encode()).hexdigest()
         return replace(self, exercises=self.exercises.among(wanted), digest=digest)
 
-    def find(self, recording: Any, rate_hz: float | None = None) -> Any:
+    def find(
+        self, recording: Any, rate_hz: float | None = None, *, max_gap: str | float = "1s"
+    ) -> Any:
         """Find the sets in a recording, or in samples (sample, 3) in g at `rate_hz`."""
         finding = import_module("workoutlab.recognition.segmentation.finding")
-        return finding.find_sets(self, recording, rate_hz)
+        return finding.find_sets(self, recording, rate_hz, max_gap=max_gap)
 
     def start(self) -> Any:
         """Return a chain that takes contiguous samples on the grid, packet by packet."""
         return import_module("workoutlab.recognition.segmentation.chain").Chain(self)
+
+    def warm_up(self) -> None:
+        """Load and compile what sets are found by, so that the first packets take no longer."""
+        import_module("workoutlab.recognition.segmentation.warming").warm_up(self)
