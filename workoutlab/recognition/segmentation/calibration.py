@@ -14,6 +14,7 @@ __all__ = [
     "Calibration",
     "Held",
     "calibrate",
+    "choose_strangest",
     "choose_threshold",
     "fit_temperature",
     "tempered",
@@ -31,7 +32,7 @@ _RANGE: Final = (-3.0, 3.0)
 """Where the natural logarithm of a temperature is looked for."""
 _SURE: Final = 0.9
 """A confidence that is never too low, however sure the network was of all sets held out."""
-_FOR_STRANGE: Final = 0.2
+_FOR_STRANGE: Final = 0.6
 """Of the sets that may be lost, the share that strangeness may take; low confidence the rest."""
 
 
@@ -149,6 +150,43 @@ def choose_threshold(confidence: npt.ArrayLike, right: npt.ArrayLike, lost: floa
     return float(kept[min(int(lost * len(kept) + 1e-9), len(kept) - 1)])
 
 
+def choose_strangest(strangeness: npt.ArrayLike, lost: float) -> float:
+    """Return the strangeness above which a set is called unknown.
+
+    Parameters
+    ----------
+    strangeness
+        Shape (set,), positive: of sets named rightly that were not trained on.
+    lost
+        Share of them that may be called unknown.
+
+    Returns
+    -------
+    float
+        The lowest limit that calls no more of them unknown. Where they are so few that this is none
+        of them, not below what the next one exceeds with this chance, if logarithms are normally
+        distributed (its prediction interval): the highest of ten is no limit for those to come.
+        Infinite without any.
+
+    Examples
+    --------
+    >>> choose_strangest(np.linspace(0.5, 1, 101), 0.02)
+    0.99
+    >>> round(choose_strangest([0.5, 0.6, 0.7], 0.02), 2)
+    1.53
+    """
+    values = np.asarray(strangeness, np.float64)
+    limit = -choose_threshold(-values, np.ones(len(values), bool), lost)
+    if not 1 < len(values) < 1 / max(lost, _LEAST):
+        return limit
+    from scipy.stats import t
+
+    logarithms = np.log(np.maximum(values, _LEAST))
+    spread = logarithms.std(ddof=1) * np.sqrt(1 + 1 / len(values))
+    beyond = t.ppf(1 - lost, len(values) - 1) * spread if spread else 0.0
+    return max(limit, float(np.exp(logarithms.mean() + beyond)))
+
+
 @dataclass(frozen=True, eq=False)
 class Held:
     """What networks said of windows of sets that they were not trained on.
@@ -160,7 +198,8 @@ class Held:
     truth, sets, fold
         Shape (window,): the class, the set, and the part that was left out with it.
     strangeness
-        Shape (window,): how far each is from the windows that were trained on.
+        Shape (window,): how far each is from what is known without its person, session or set;
+        without its set alone, how far it would be in another session.
     """
 
     chances: Doubles
@@ -381,7 +420,7 @@ def calibrate(activity: Held | None, exercise: Held | None, lost: float) -> Cali
     confidence = sets.chances.max(axis=1, initial=0.0)
     threshold = choose_threshold(confidence, sets.right, (1 - _FOR_STRANGE) * lost)
     threshold = min(max(threshold, 0.0), _SURE)
-    strangest = -choose_threshold(-sets.strangeness, sets.right, _FOR_STRANGE * lost)
+    strangest = choose_strangest(sets.strangeness[sets.right], _FOR_STRANGE * lost)
     unknown = (confidence < threshold) | (sets.strangeness > strangest)
     pairs = {
         "activity": (activity, moved),

@@ -25,8 +25,9 @@ from workoutlab.recognition.repetitions.templates import (
 )
 from workoutlab.recognition.segmentation.blueprint import Blueprint
 from workoutlab.recognition.segmentation.calibration import Calibration, Held, calibrate
+from workoutlab.recognition.segmentation.dealing import SET, deal_new
 from workoutlab.recognition.segmentation.grouped import Grouped, Sole
-from workoutlab.recognition.segmentation.novelty import Neighbours
+from workoutlab.recognition.segmentation.novelty import FARTHER, Neighbours
 from workoutlab.recognition.segmentation.recogniser import ACTIVITY, Recogniser, Stage
 from workoutlab.recognition.segmentation.settings import SetRecipe
 from workoutlab.recognition.tuning.validation import deal_folds
@@ -126,6 +127,19 @@ class Lesson:
             if (dealt == fold).any():
                 yield Side(dealt != fold, dealt == fold, ("fold", fold))
 
+    def measure_strangeness(self, folds: int) -> npt.NDArray[np.float64]:
+        """Return how strange each window would be if its set, session or person were new."""
+        material = self.material
+        told, units = material.exercises, material.units
+        dealt, kind = deal_new(material.segments, told, units, folds, 0, *material.purpose)
+        found = np.zeros(material.windows)
+        for fold in range(folds):
+            rows = material.find_windows(dealt == fold)
+            if len(rows):
+                found[rows] = self.remember(dealt != fold).measure(material.inputs[rows])
+        near = (kind == SET)[material.segment[: material.windows]]
+        return np.where(near, FARTHER, 1) * found
+
 
 def read_lesson(windows: Windows, person: Person, recipe: Recipe | Estimator) -> Lesson:
     """Read what a person's windows teach.
@@ -177,7 +191,12 @@ def _train(asked: Sequence[tuple[Material, Side]], recipe: Recipe | Estimator) -
     return found
 
 
-def _predict_held(lesson: Lesson, sides: Sequence[Side], predictors: Sequence[Predictor]) -> Held:
+def _predict_held(
+    lesson: Lesson,
+    sides: Sequence[Side],
+    predictors: Sequence[Predictor],
+    strangeness: npt.NDArray[np.float64],
+) -> Held:
     """Return what networks say of the windows that were held out from them."""
     material = lesson.material
     parts = []
@@ -186,8 +205,7 @@ def _predict_held(lesson: Lesson, sides: Sequence[Side], predictors: Sequence[Pr
         segment = material.segment[rows]
         chances = np.asarray(predictor.predict(material.inputs[rows]), np.float64)
         told = (material.targets[rows], material.sets[segment], np.full(len(rows), fold))
-        strangeness = lesson.remember(side.train).measure(material.inputs[rows])
-        parts.append((chances, *told, strangeness))
+        parts.append((chances, *told, strangeness[rows]))
     if not parts:
         return Held.none(len(lesson.classes))
     return Held(*(np.concatenate(each) for each in zip(*parts, strict=True)))
@@ -208,7 +226,8 @@ def fit_lesson(lesson: Lesson, folds: int, *, whole: bool = True) -> tuple[Predi
     sides = list(lesson.deal(folds))
     kept = [lesson.whole()] * whole
     found = lesson.train([*kept, *sides])
-    held = _predict_held(lesson, sides, found[len(kept) :])
+    strangeness = lesson.measure_strangeness(folds)
+    held = _predict_held(lesson, sides, found[len(kept) :], strangeness)
     return (found[0] if whole else None), held
 
 

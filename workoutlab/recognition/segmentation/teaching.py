@@ -40,7 +40,7 @@ __all__ = ["RecogniserResult", "train_recogniser"]
 
 _DECISIVE: Final = tuple(
     f"recognition/segmentation/{name}.py"
-    for name in ("calibration", "fitting", "grouped", "novelty", "teaching")
+    for name in ("calibration", "dealing", "fitting", "grouped", "novelty", "teaching")
 )
 _PER_COMMIT: Final = 64
 """Calibrations that are committed together: a run that is killed repeats no more of them."""
