@@ -22,7 +22,16 @@ from workoutlab.store.view import View
 if TYPE_CHECKING:
     import zarr
 
-__all__ = ["AppendResult", "EraseResult", "Lab", "LabInfo", "Outcome", "Problem", "VerifyResult"]
+__all__ = [
+    "AppendResult",
+    "EraseResult",
+    "Lab",
+    "LabInfo",
+    "Outcome",
+    "Problem",
+    "VerifyResult",
+    "check_lab",
+]
 
 Result = TypeVar("Result")
 
@@ -236,3 +245,24 @@ class Lab(View):
         dropped, freed = self._repository.forget_past()
         self.refresh()
         return replace(found, snapshot=self.snapshot, snapshots_dropped=dropped, bytes_freed=freed)
+
+
+def check_lab(lab: object) -> Lab:
+    """Return a lab, if it is one.
+
+    Raises
+    ------
+    InputError
+        If it is anything else, the path of a lab say.
+
+    Examples
+    --------
+    >>> check_lab("recordings")
+    Traceback (most recent call last):
+    ...
+    workoutlab.errors.InputError: lab: expected a Lab, got 'recordings'; Lab('recordings') opens one
+    """
+    if isinstance(lab, Lab):
+        return lab
+    hint = f"; Lab({str(lab)!r}) opens one" if isinstance(lab, str | Path) else ""
+    raise InputError(f"lab: expected a Lab, got {lab!r}{hint}")

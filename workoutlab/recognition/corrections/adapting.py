@@ -21,7 +21,7 @@ from workoutlab import __version__
 from workoutlab.cluster import check_reachable, run_tasks
 from workoutlab.cluster import progress as show_progress
 from workoutlab.errors import InputError, NotInLabError, TrainingError
-from workoutlab.lab import Lab
+from workoutlab.lab import Lab, check_lab
 from workoutlab.learning.networks import Floats, Network
 from workoutlab.learning.randomness import draw_order, make_key
 from workoutlab.recognition.corrections.rehearsing import Rehearsal, rehearse
@@ -176,7 +176,7 @@ def adapt(
     settings = SetRecipe() if settings is None else settings
     if not isinstance(settings, SetRecipe):
         raise InputError(f"settings: expected a SetRecipe, got {settings!r}")
-    check_reachable(lab.refresh().url)
+    check_reachable(check_lab(lab).refresh().url)
     stages = list(_open_stages(lab, settings, name))
     people = _list_people(lab, users)
     rehearsal = rehearsal or Rehearsal()

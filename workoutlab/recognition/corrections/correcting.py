@@ -5,7 +5,7 @@ from html import escape
 from typing import Final, Unpack
 
 from workoutlab.errors import InputError, LabError
-from workoutlab.lab import Lab
+from workoutlab.lab import Lab, check_lab
 from workoutlab.recognition.corrections.correction import Correction, Said, read_corrections
 from workoutlab.recognition.corrections.drafts import Drafts
 
@@ -113,6 +113,7 @@ def correct(
     1000000000000      2.0     curl            9  correction
     1000000000001     12.0     rest         <NA>  correction
     """
+    check_lab(lab)
     if (corrections is None) == (not said):
         raise InputError(
             "correct: expected either corrections or what is said of one (found=12, "

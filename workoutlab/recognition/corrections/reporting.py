@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from workoutlab.errors import InputError
-from workoutlab.lab import Lab
+from workoutlab.lab import Lab, check_lab
 from workoutlab.recognition.evaluation.report import render_document, render_list, render_table
 from workoutlab.recognition.evaluation.results import plain
 from workoutlab.schema import RESTING, UNKNOWN
@@ -197,7 +197,7 @@ def loop_report(
     0
     """
     wanted = None if users is None else [users] if isinstance(users, str) else list(users)
-    found = lab.found(name, wanted, history=True)
+    found = check_lab(lab).found(name, wanted, history=True)
     names = found["recogniser"].unique()
     if len(names) > 1:
         raise InputError(f"name: several recognisers found sets ({', '.join(names)}); name one")

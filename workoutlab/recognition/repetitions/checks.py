@@ -72,6 +72,8 @@ def check_edges(
         raise InputError(
             f"acceleration: expected shape (sample, 3), 2 samples or more, got {signal.shape}"
         )
+    if hasattr(edges, "edges"):
+        raise InputError("edges: expected shape (repetition, 2); give repetitions.edges")
     rows = np.asarray(edges, dtype=np.float64)
     if rows.size == 0:
         rows = rows.reshape(0, 2)

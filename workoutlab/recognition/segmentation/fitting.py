@@ -231,6 +231,19 @@ def fit_lesson(lesson: Lesson, folds: int, *, whole: bool = True) -> tuple[Predi
     return (found[0] if whole else None), held
 
 
+def _list_recordings(recordings: object) -> list[Recording]:
+    if isinstance(recordings, Recording):
+        return [recordings]
+    if isinstance(recordings, Iterable) and not isinstance(recordings, str):
+        listed = list(recordings)
+        if all(isinstance(each, Recording) for each in listed):
+            return listed
+    raise InputError(
+        f"recordings: expected a Recording, or several, got {type(recordings).__name__}; "
+        "train_recogniser learns from a lab"
+    )
+
+
 def fit_recogniser(
     recordings: Recording | Iterable[Recording],
     settings: SetRecipe | None = None,
@@ -277,7 +290,9 @@ def fit_recogniser(
     ('curl', 'press')
     """
     settings = SetRecipe() if settings is None else settings
-    chosen = [recordings] if isinstance(recordings, Recording) else list(recordings)
+    if not isinstance(settings, SetRecipe):
+        raise InputError(f"settings: expected a SetRecipe, got {settings!r}")
+    chosen = _list_recordings(recordings)
     activity = _read(chosen, settings, "activity")
     exercise = replace(_read(chosen, settings, "exercise"), grouped=settings.grouped)
     check_lessons(activity, exercise)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from workoutlab.errors import NotInLabError
-from workoutlab.lab import Lab
+from workoutlab.lab import Lab, check_lab
 from workoutlab.recognition.keeping.models import Models, PersonalNetwork
 from workoutlab.recognition.keeping.personal import Predictor
 from workoutlab.recognition.repetitions.templates import Template
@@ -91,7 +91,7 @@ def open_recogniser(lab: Lab, name: str = "sets", user: str = EVERYONE) -> Recog
     workoutlab.errors.NotInLabError: the lab at memory://without-recognisers has no recogniser...
     """
     check_id(name, "name of the recogniser")
-    root = lab.root()
+    root = check_lab(lab).root()
     check_known(root, name, str(lab.url))
     rows = read_stages(root, name)
     found = {stage: _find(rows, stage, user, name) for stage in STAGES}

@@ -7,7 +7,7 @@ second names the exercise. What they say of windows is decoded into sets by
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from importlib import import_module
@@ -314,6 +314,8 @@ class Recogniser:
         InputError
             If one is not known, or there is none.
         """
+        if not isinstance(exercises, Iterable):
+            raise InputError(f"exercises: expected names, got {exercises!r}")
         wanted = [exercises] if isinstance(exercises, str) else list(exercises)
         strange = [name for name in wanted if name not in self.exercises.classes]
         if strange or not wanted:

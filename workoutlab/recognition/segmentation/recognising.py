@@ -15,7 +15,7 @@ import zarr
 
 from workoutlab.cluster import check_reachable, count_threads, progress, run_tasks
 from workoutlab.errors import InputError
-from workoutlab.lab import Lab
+from workoutlab.lab import Lab, check_lab
 from workoutlab.recognition.clock import Clock
 from workoutlab.recognition.segmentation.keeping import open_recogniser
 from workoutlab.recording import Recording
@@ -163,7 +163,7 @@ def recognise(
         known = ", ".join(sorted(Options.__annotations__))
         raise InputError(f"recognise takes {known}, got {', '.join(sorted(unknown))}")
     name = _name(recogniser)
-    lab.refresh()
+    check_lab(lab).refresh()
     check_reachable(lab.url)
     chosen: Any = {each: options.get(each) for each in ("users", "sessions", "devices")}
     recordings = choose_recordings(lab.table("recordings", _FACTS), chosen)

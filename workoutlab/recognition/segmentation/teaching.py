@@ -17,7 +17,7 @@ import zarr
 from workoutlab import __version__
 from workoutlab.cluster import progress, run_tasks
 from workoutlab.errors import InputError, TrainingError
-from workoutlab.lab import Lab
+from workoutlab.lab import Lab, check_lab
 from workoutlab.recognition.estimators.estimator import Estimator
 from workoutlab.recognition.keeping.models import Models, read_digests
 from workoutlab.recognition.people import Person, find_people, select_people
@@ -155,6 +155,7 @@ def train_recogniser(
     TrainingError
         If nobody's recordings hold rest, or two exercises.
     """
+    check_lab(lab)
     settings = SetRecipe() if settings is None else settings
     if not isinstance(settings, SetRecipe):
         raise InputError(f"settings: expected a SetRecipe, got {settings!r}")
