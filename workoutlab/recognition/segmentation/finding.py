@@ -67,6 +67,11 @@ def find_sets(
         recording = Recording(
             user=UNKNOWN, session=UNKNOWN, acceleration=recording, rate_hz=rate_hz
         )
+    elif not isinstance(recording, Recording):
+        raise InputError(
+            "recording: expected a Recording, or an array of shape (sample, 3) with rate_hz, got "
+            f"{type(recording).__name__}"
+        )
     elif rate_hz is not None:
         raise InputError("rate_hz: a recording knows its own rate; leave it out")
     max_gap_s = parse_seconds(max_gap, "max_gap")

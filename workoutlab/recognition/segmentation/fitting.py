@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from workoutlab.errors import NotInLabError, TrainingError
+from workoutlab.errors import InputError, NotInLabError, TrainingError
 from workoutlab.learning.engines import train_members
 from workoutlab.recognition.estimators.converted import convert
 from workoutlab.recognition.estimators.estimator import Estimator
