@@ -67,6 +67,32 @@ def test_correct__takes_a_file(lab: Lab, tmp_path: Path) -> None:
     assert "correct: expected either" in invoke("correct", "--lab", lab.url).stderr
 
 
+def test_correct__takes_a_correction_back(lab: Lab) -> None:
+    invoke_json("recognise", "--lab", lab.url)
+    (made,) = invoke_json("correct", "--lab", lab.url, "--found", 0, "--exercise", "row")["sets"]
+    mixed = invoke_json("correct", "--lab", lab.url, "--undo", made, "--found", 0, status=1)
+    assert "--undo: expected it alone" in mixed["error"]["message"]
+    undone = invoke_json("correct", "--lab", lab.url, "--undo", made)
+    assert (undone["undone"], undone["replaced"], undone["sets"]) == (True, [made], [])
+    assert lab.refresh().recording(0).sets == ()
+    invoke_json("correct", "--lab", lab.url, "--undo", made, status=1)
+
+
+def test_loop_and_found__know_nobody_of_that_name(lab: Lab) -> None:
+    invoke_json("recognise", "--lab", lab.url)
+    for command in ("loop", "found"):
+        told = invoke_json(command, "--lab", lab.url, "--user", "nobody", status=1)
+        assert "'nobody'" in told["error"]["message"]
+
+
+def test_loop__says_why_there_is_nothing_to_compare(lab: Lab) -> None:
+    invoke_json("recognise", "--lab", lab.url)
+    invoke_json("correct", "--lab", lab.url, "--found", 0, "--exercise", "press")
+    text = invoke("loop", "--lab", lab.url).stdout
+    assert "NaN" not in text
+    assert "nothing to compare yet" in text
+
+
 def test_recognise__tells_of_failures_by_its_status(lab: Lab) -> None:
     lab.append(make(2, user="eve"))
     failed = invoke_json("recognise", "--lab", lab.url, status=1)

@@ -20,6 +20,7 @@ from workoutlab.learning import MLP
 from workoutlab.recognition import Recipe, train
 from workoutlab.recognition.corrections.correcting import correct
 from workoutlab.recognition.corrections.correction import Correction
+from workoutlab.recognition.corrections.undoing import undo
 from workoutlab.recognition.segmentation.recognising import recognise
 from workoutlab.recording import LabelledSet
 from workoutlab.schema import CORRECTED
@@ -233,6 +234,69 @@ def test_sessions__count_the_sets_that_count_and_no_rest(lab: Lab, found: int) -
     assert (ann["sets"], ann["repetitions"]) == (2, 7)
 
 
+def test_undo__of_a_found_set_leaves_nothing(lab: Lab, found: int) -> None:
+    made = correct(lab, found=found, exercise="press").sets
+    result = undo(lab, made)
+    assert (result.sets, result.replaced, result.users) == ((), made, ("ann",))
+    assert str(result).startswith("1 correction undone, 0 sets counted again")
+    assert labels(lab, 2) == []
+    assert not lab.found()["corrected"].any()
+    assert lab.corrections()["counts"].tolist() == [False]
+    assert lab.verify().ok
+    correct(lab, found=found, exercise="row")
+    assert [each[2] for each in labels(lab, 2)] == ["row"]
+    assert lab.verify().ok
+
+
+def test_undo__goes_back_one_word_at_a_time_or_all_at_once(lab: Lab) -> None:
+    before = lab.table("sets")
+    first = correct(lab, set=0, exercise="dip").sets[0]
+    second = correct(lab, set=first, exercise="row").sets[0]
+    with pytest.raises(NotInLabError, match="no such correction that counts"):
+        undo(lab, first)
+    assert undo(lab, second).sets == (first,)
+    assert labels(lab, 0)[0][2] == "dip"
+    third = correct(lab, set=first, exercise="fly").sets[0]
+    assert undo(lab, [first, third]).sets == (0,)
+    pd.testing.assert_frame_equal(lab.table("sets"), before)
+    assert lab.verify().ok
+    lab.erase_user("ann")
+    assert lab.verify().ok
+
+
+def test_undo__refuses_what_would_overlap_or_is_not_there(lab: Lab, interrupted: Any) -> None:
+    short = correct(lab, set=0, stop_s=2).sets[0]
+    correct(lab, recording=0, start_s=3, stop_s=5, exercise="row")
+    snapshot = lab.snapshot
+    with pytest.raises(InputError, match=r"set 0 \(curl\) would count again and overlap"):
+        undo(lab, short)
+    assert lab.refresh().snapshot == snapshot
+    for wrong in (0, CORRECTED + 9):
+        with pytest.raises(NotInLabError, match="no such correction that counts"):
+            undo(lab, wrong)
+    with pytest.raises(InputError, match="got none"):
+        undo(lab, [])
+    interrupted(lambda: correct(Lab(lab.url), set=short, exercise="dip"))
+    with pytest.raises(NotInLabError, match="no such correction that counts"):
+        undo(lab, short)
+    assert labels(lab.refresh(), 0)[0][2] == "dip"
+
+
+def test_correct__goes_by_what_others_took_back_meanwhile(lab: Lab, interrupted: Any) -> None:
+    (made,) = correct(lab, set=0, stop_s=2).sets
+    interrupted(lambda: undo(Lab(lab.url), made))
+    with pytest.raises(InputError, match="overlap set 0"):
+        correct(lab, recording=0, start_s=3, stop_s=5, exercise="row")
+    assert lab.refresh().verify().ok
+
+
+def test_found__of_a_person_by_name_and_of_nobody(lab: Lab, found: int) -> None:
+    assert found in lab.found(users="ann").index
+    assert set(lab.found(users="ann")["user"]) == {"ann"}
+    with pytest.raises(NotInLabError, match="nothing of user 'nobody'"):
+        lab.found(users="nobody")
+
+
 def test_erase_user__takes_corrections_and_verify_holds(lab: Lab, found: int) -> None:
     correct(lab, found=found, exercise="press")
     correct(lab, set=2, exercise="row")
@@ -278,7 +342,7 @@ def test_correct__refuses_whom_somebody_erased_meanwhile(lab: Lab, interrupted: 
     assert lab.refresh().verify().ok
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 19), st.integers(1, 8), st.sampled_from(["curl", "row", "rest"])),

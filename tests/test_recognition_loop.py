@@ -92,6 +92,30 @@ def test_adapt__a_false_alarm_teaches_rest(lab):
     assert recogniser.activity.model == "sets-activity of bob"
 
 
+def test_adapt__leaves_out_whose_sets_are_too_short(lab):
+    found = of_bob(lab, 4).index
+    correct(lab, found=int(found[0]), exercise="press")
+    correct(lab, recording=3, start_s=0, stop_s=1, exercise="press")
+    lab.append([replace(swung(30), user="dan")])
+    correct(lab, recording=6, start_s=0, stop_s=1, exercise="press")
+    result = adapt(lab, FAST, **QUIET)
+    assert {"bob"} <= set(result.adapted)
+    assert list(result.failed) == ["dan"]
+    assert "no labelled sets that are long enough" in str(result)
+
+
+def test_adapt__corrected_repetitions_teach_how_a_person_counts(lab):
+    curls = of_bob(lab, 4).query("guess == 'curl'").index
+    (made,) = correct(lab, found=int(curls[0]), exercise="curl").sets
+    adapt(lab, FAST, **QUIET)
+    assert not wl.open_recogniser(lab, user="bob").templates
+    correct(lab, set=made, repetitions=8)
+    assert list(adapt(lab, FAST, **QUIET).adapted) == ["bob"]
+    recogniser = wl.open_recogniser(lab, user="bob")
+    assert recogniser.templates["curl"].period_s == pytest.approx(2.5, rel=0.1)
+    assert not wl.open_recogniser(lab).templates
+
+
 def test_train_recogniser__trains_the_corrected_person_again_and_nobody_else(lab):
     wl.train_recogniser(lab, FAST, per="user", **QUIET)
     correct(lab, set=0, exercise="row")

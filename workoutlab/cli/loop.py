@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from workoutlab.cli.console import JsonOption, LabOption, SchedulerOption, WorkersOption, running
+from workoutlab.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,17 +95,31 @@ def correct(  # noqa: PLR0913  one parameter an option
     ] = False,
     file: Annotated[
         Path | None,
-        typer.Option("--file", help="Instead, a CSV file with a column for each of these."),
+        typer.Option(
+            "--file",
+            help="Instead, a CSV file with some of the columns found, set, recording, start_s, "
+            "stop_s, exercise, muscle_group, repetitions, weight_kg, body_weight, intensity, "
+            "not_exercise.",
+        ),
     ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Labelled sets that it overlaps count no longer.")
     ] = False,
+    undo: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--undo",
+            help="Instead, the number of a set that a correction made: it counts no longer, and "
+            "what it replaced does again; repeatable.",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Correct or confirm a found set, or a labelled one: the person's next training learns it."""
     with running(json) as output:
         from workoutlab import Lab
         from workoutlab.recognition import correct as keep_corrections
+        from workoutlab.recognition import undo as undo_corrections
 
         said = {
             "found": found,
@@ -119,7 +134,13 @@ def correct(  # noqa: PLR0913  one parameter an option
             "not_exercise": not_an_exercise or None,
         }
         known: dict[str, Any] = {name: each for name, each in said.items() if each is not None}
-        result = keep_corrections(Lab(lab, create=False), file, replace=replace, **known)
+        home = Lab(lab, create=False)
+        if undo:
+            if known or file is not None or replace:
+                raise InputError("--undo: expected it alone; correct in a call of its own")
+            result = undo_corrections(home, undo)
+        else:
+            result = keep_corrections(home, file, replace=replace, **known)
         output.result(result, {"lab": lab, **result.as_dict()})
 
 

@@ -8,6 +8,7 @@ from workoutlab.recognition.corrections.correction import Correction
 from workoutlab.recognition.corrections.curve import CorrectionCurve
 from workoutlab.recognition.corrections.measuring import correction_curve
 from workoutlab.recognition.corrections.reporting import LoopReport, loop_report
+from workoutlab.recognition.corrections.undoing import undo
 from workoutlab.recognition.estimators.estimator import Estimator
 from workoutlab.recognition.evaluation.composing import Stitching, compose, list_pauses
 from workoutlab.recognition.evaluation.composition import Composition
@@ -77,4 +78,5 @@ __all__ = [
     "roll_back",
     "split",
     "train",
+    "undo",
 ]

@@ -4,7 +4,9 @@
 
     sets/                      as they came with their recordings, in that order; nothing changes
     corrections/corrections    one row a set that a correction made
-    corrections/replaced       one row a set that no longer counts, a file's or a correction's
+    corrections/replaced       one row a set that no longer counts, a file's or a correction's;
+                               a correction that was undone stands there by itself, and what it
+                               replaced counts again
 
 So a file that is delivered twice is still known by its own labels, a recording can be held against
 its digest, and what was believed before can be told.
@@ -23,7 +25,7 @@ import zarr
 from workoutlab.errors import NotInLabError
 from workoutlab.schema import CORRECTED, RECORDINGS, SETS, Column, Table
 from workoutlab.store import layout, tables
-from workoutlab.store.arrays import find_group, open_array, remember
+from workoutlab.store.arrays import find_group, open_array, open_group, remember
 from workoutlab.store.problems import Problem
 
 __all__ = [
@@ -32,10 +34,12 @@ __all__ = [
     "REPLACED",
     "append_corrections",
     "check",
+    "count_changes",
     "find_corrected",
     "first_set",
     "read_corrections",
     "read_sets",
+    "undo_corrections",
 ]
 
 FILED: Final = Table(
@@ -58,7 +62,7 @@ REPLACED: Final = Table(
     {
         "recording": Column("int64", "", "row of the recording; -1 once erased"),
         "set": Column("int64", "", "number of the set that no longer counts"),
-        "by": Column("int64", "", "number of the set that counts in its place"),
+        "by": Column("int64", "", "number of the set in its place; its own where it was undone"),
     },
 )
 
@@ -124,10 +128,17 @@ def read_sets(
 
 def _read_changes(home: zarr.Group) -> _Changes:
     made = _number(tables.read(home, CORRECTIONS))
-    replaced = tables.read(home, REPLACED, ["set"])["set"].to_numpy(np.int64)
+    replaced = _read_replaced(home)["set"].to_numpy(np.int64)
     made = made[~made.index.isin(replaced)]
     made = made.assign(origin=pd.array(["correction"] * len(made), dtype="str"))
     return _Changes(made[list(SETS.columns)], np.unique(replaced))
+
+
+def _read_replaced(home: zarr.Group) -> pd.DataFrame:
+    """Read which sets do not count: what undone corrections replaced does, they do not."""
+    pairs = tables.read(home, REPLACED)
+    own = pairs["set"] == pairs["by"]
+    return pairs[own | ~pairs["by"].isin(pairs["set"][own])]
 
 
 def _number(made: pd.DataFrame) -> pd.DataFrame:
@@ -142,7 +153,8 @@ def read_corrections(root: zarr.Group) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Indexed by the number of the set that it made; columns of :data:`CORRECTIONS`, ``replaces``
-        (a tuple of the numbers of sets) and ``counts``, whether nothing has replaced it since.
+        (a tuple of the numbers of sets) and ``counts``, whether nothing has replaced it since and
+        it was not undone.
     """
     home = find_group(root, layout.CORRECTIONS)
     if home is None:
@@ -151,9 +163,10 @@ def read_corrections(root: zarr.Group) -> pd.DataFrame:
     replaced = tables.read(home, REPLACED, ["set", "by"])
     by: dict[int, tuple[int, ...]] = {}
     for one, number in zip(replaced["set"].tolist(), replaced["by"].tolist(), strict=True):
-        by[number] = (*by.get(number, ()), one)
+        if one != number:
+            by[number] = (*by.get(number, ()), one)
     replaces = pd.Series([by.get(row, ()) for row in made.index], index=made.index, dtype=object)
-    return made.assign(replaces=replaces, counts=~made.index.isin(replaced["set"]))
+    return made.assign(replaces=replaces, counts=~made.index.isin(_read_replaced(home)["set"]))
 
 
 def find_corrected(root: zarr.Group) -> npt.NDArray[np.int64]:
@@ -161,9 +174,10 @@ def find_corrected(root: zarr.Group) -> npt.NDArray[np.int64]:
     home = find_group(root, layout.CORRECTIONS)
     if home is None:
         return np.empty(0, dtype=np.int64)
-    found: npt.NDArray[np.int64] = (
-        tables.read(home, CORRECTIONS, ["found"])["found"].dropna().to_numpy(np.int64)
-    )
+    made = _number(tables.read(home, CORRECTIONS, ["found"]))["found"]
+    pairs = tables.read(home, REPLACED, ["set", "by"])
+    undone = pairs["set"][pairs["set"] == pairs["by"]]
+    found: npt.NDArray[np.int64] = made[~made.index.isin(undone)].dropna().to_numpy(np.int64)
     return found
 
 
@@ -193,6 +207,21 @@ def append_corrections(
             home, REPLACED, dict(zip(REPLACED.columns, zip(*pairs, strict=True), strict=True))
         )
     return numbers
+
+
+def undo_corrections(root: zarr.Group, numbers: Sequence[int], recordings: Sequence[int]) -> None:
+    """Let corrections, by the numbers of their sets, no longer count; what they replaced does."""
+    home = open_group(root, layout.CORRECTIONS)
+    columns = {"recording": list(recordings), "set": list(numbers), "by": list(numbers)}
+    tables.append(home, REPLACED, columns)
+
+
+def count_changes(root: zarr.Group) -> tuple[int, int]:
+    """Return how many corrections were made, and how many sets lost their place or word."""
+    home = find_group(root, layout.CORRECTIONS)
+    if home is None:
+        return 0, 0
+    return tables.length(home, CORRECTIONS), tables.length(home, REPLACED)
 
 
 def first_set(root: zarr.Group, recording: int) -> int:

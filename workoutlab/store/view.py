@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from workoutlab.errors import DamagedLabError, InputError, NotInLabError
 from workoutlab.recording import Recording
-from workoutlab.schema import COACHED, SETS, TABLES
+from workoutlab.schema import COACHED, RECORDINGS, SETS, TABLES
 from workoutlab.store import export, layout, summary, tables, verification
 from workoutlab.store.address import Address
 from workoutlab.store.arrays import find_group
@@ -305,7 +305,7 @@ class View:
         Raises
         ------
         NotInLabError
-            If there are none of that name.
+            If there are none of that name, or no recordings of such a person.
 
         Examples
         --------
@@ -315,8 +315,7 @@ class View:
         """
         with self._looking():
             root = self.root()
-            users = [users] if isinstance(users, str) else users
-            wanted = None if users is None else list(users)
+            wanted = None if users is None else _check_users(root, users)
             frame = read_found(root, name, wanted, history=history)
             return frame.assign(corrected=frame.index.isin(find_corrected(root)))
 
@@ -404,3 +403,15 @@ class View:
             Every problem found; it never stops at the first.
         """
         return verification.verify(self._repository, self.snapshot)
+
+
+def _check_users(root: "zarr.Group", users: str | Iterable[str]) -> list[str]:
+    """Return people's names, all of whom a lab has recordings of."""
+    wanted = [users] if isinstance(users, str) else list(users)
+    known = set(tables.read(root, RECORDINGS, ["user"])["user"])
+    if strangers := [user for user in wanted if user not in known]:
+        raise NotInLabError(
+            f"the lab holds nothing of user {', '.join(map(repr, strangers))}; "
+            "table('recordings') lists the users"
+        )
+    return wanted

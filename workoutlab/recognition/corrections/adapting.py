@@ -30,6 +30,8 @@ from workoutlab.recognition.kinds.kinds import Judge
 from workoutlab.recognition.kinds.supply import Supply
 from workoutlab.recognition.people import EVERYONE, describe_plan, find_people
 from workoutlab.recognition.recipe import Recipe
+from workoutlab.recognition.repetitions.counting import Counter
+from workoutlab.recognition.segmentation.fitting import learn_personal
 from workoutlab.recognition.segmentation.keeping import Names
 from workoutlab.recognition.segmentation.novelty import Neighbours
 from workoutlab.recognition.segmentation.settings import SetRecipe
@@ -48,6 +50,8 @@ _DECISIVE: Final = (
 _REASON: Final = "learned from labelled sets by rehearsal"
 _MOST_KNOWN: Final = 512
 """Of a person's windows, by which others are found strange."""
+_COUNTED: Final = ("recording", "start", "stop", "exercise", "repetitions")
+"""What templates of repetitions are learned from."""
 _SPARE: Final = 2
 """So many times the windows that are rehearsed are drawn, that exercises can be balanced."""
 
@@ -125,6 +129,7 @@ class _Task:
     user: str
     stages: tuple[tuple[_Stage, npt.NDArray[np.int64], npt.NDArray[np.int64], str], ...]
     rehearsal: Rehearsal
+    counter: Counter | None
 
 
 def adapt(
@@ -140,10 +145,10 @@ def adapt(
 
     Both stages are trained on from the common ones by
     :mod:`~workoutlab.recognition.corrections.rehearsing` and kept as the person's own, which
-    ``open_recogniser`` and :func:`~workoutlab.recognise` take from then on. Confidences are
-    calibrated as those of the common one are: a few sets cannot calibrate. Who has learned from
-    the same sets and the same common recogniser before is left out, and each person is committed
-    at once.
+    ``open_recogniser`` and :func:`~workoutlab.recognise` take from then on. Sets whose repetitions
+    are known teach how the person's are counted. Confidences are calibrated as those of the common
+    one are: a few sets cannot calibrate. Who has learned from the same sets and the same common
+    recogniser before is left out, and each person is committed at once.
 
     Parameters
     ----------
@@ -171,7 +176,8 @@ def adapt(
         If the recogniser was trained with other settings, names muscle groups first, or is no
         network.
     NotInLabError
-        If there is no common recogniser of that name, or a person has no labelled sets.
+        If there is no common recogniser of that name, or a person who is named has no labelled
+        sets; of those who are not, the result tells.
     """
     settings = SetRecipe() if settings is None else settings
     if not isinstance(settings, SetRecipe):
@@ -181,14 +187,18 @@ def adapt(
     people = _list_people(lab, users)
     rehearsal = rehearsal or Rehearsal()
     tasks, unchanged = [], []
-    for user, parts in _find_parts(lab, stages, people, rehearsal):
-        missing = tuple(part for part in parts if part is not None)
-        if missing:
-            tasks.append(_Task(lab, name, user, missing, rehearsal))
-        else:
-            unchanged.append(user)
     adapted: dict[str, tuple[str, ...]] = {}
     failed: dict[str, str] = {}
+    for user, parts in _find_parts(lab, stages, people, rehearsal):
+        missing = tuple(part for part in parts if part is not None)
+        if not parts:
+            failed[user] = f"{user} has no labelled sets that are long enough for a window"
+        elif missing:
+            tasks.append(_Task(lab, name, user, missing, rehearsal, settings.counter))
+        else:
+            unchanged.append(user)
+    if users is not None and failed:
+        raise NotInLabError("; ".join(failed.values()))
     with show_progress("people", len(tasks), show=progress) as report:
         for done, (position, outcome) in enumerate(run_tasks(_adapt, tasks), start=1):
             user = tasks[position].user
@@ -241,6 +251,7 @@ def _find_parts(
 ) -> Iterator[tuple[str, list[Any]]]:
     """Yield for each person what each stage learns from; None where it has learned it before."""
     found: dict[str, list[Any]] = {user: [] for user in people}
+    counted = lab.table("sets", _COUNTED)
     for stage in stages:
         known = read_digests(lab.root(), stage.models)[0]
         users = stage.plan.segments["user"].to_numpy(dtype=str)
@@ -255,6 +266,10 @@ def _find_parts(
                 continue
             parts = [stage.digest, person.digest, json.dumps(vars(rehearsal)), stage.row["digest"]]
             parts.append(digest_modules(_DECISIVE))
+            if stage.name == "exercise":
+                theirs = stage.plan.segments["recording"].iloc[person.segments]
+                told = counted[counted["recording"].isin(theirs)]
+                parts.append(told.to_json(orient="values"))
             digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
             if known.get(user) == digest:
                 found[user].append(None)
@@ -273,10 +288,7 @@ def _find_parts(
             own = np.flatnonzero(np.isin(chosen, person.segments))
             rest = np.flatnonzero(~np.isin(chosen, person.segments))
             found[user].append((stage_part, own, rest, digest))
-    for user, parts in found.items():
-        if not parts:
-            raise NotInLabError(f"{user} has no labelled sets that are long enough for a window")
-        yield user, parts
+    yield from found.items()
 
 
 def _adapt(task: _Task) -> tuple[str, ...]:
@@ -299,7 +311,8 @@ def _adapt(task: _Task) -> tuple[str, ...]:
             raise judge
         row = _make_row(task, stage, own, judge, digest)
         known = _remember(task, stage, supply.label(task.user, own).inputs)
-        trained.append(_Learned(stage, row, judge.network.pack(), known))
+        told = _calibrate(task, stage, own)
+        trained.append(_Learned(stage, row, judge.network.pack(), known, told))
     write = partial(_store, task=task, trained=trained)
     copy.copy(task.lab).refresh().transact(write, f"adapt a recogniser of {task.recogniser}")
     return tuple(each.stage.name for each in trained)
@@ -313,6 +326,18 @@ class _Learned:
     row: dict[str, Any]
     weights: Floats
     known: Floats
+    calibration: str
+
+
+def _calibrate(task: _Task, stage: _Stage, own: npt.NDArray[np.int64]) -> str:
+    """Return the common calibration, with how the person's repetitions look, as JSON."""
+    if stage.name != "exercise":
+        return str(stage.row["calibration"])
+    rows = np.unique(stage.plan.segments["recording"].to_numpy(np.int64)[own]).tolist()
+    templates = learn_personal((task.lab.recording(row) for row in rows), task.counter)
+    told = json.loads(stage.row["calibration"])
+    told["templates"] = {name: template.to_json() for name, template in templates.items()}
+    return json.dumps(told, sort_keys=True)
 
 
 def _remember(task: _Task, stage: _Stage, own: Floats) -> Floats:
@@ -364,7 +389,7 @@ def _store(root: zarr.Group, task: _Task, trained: list[_Learned]) -> None:
             "user": task.user,
             "stage": stage.name,
             "digest": hashlib.sha256(parts.encode()).hexdigest(),
-            "calibration": stage.row["calibration"],
+            "calibration": each.calibration,
             "snapshot": task.lab.snapshot,
             "made_ns": time.time_ns(),
         }

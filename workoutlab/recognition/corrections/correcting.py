@@ -28,12 +28,16 @@ class CorrectResult:
         Whose next training takes them.
     snapshot
         The lab's snapshot that holds them.
+    undone
+        Whether corrections were taken back: `sets` are those that count again, and `replaced` those
+        that corrections had made.
     """
 
     sets: tuple[int, ...]
     replaced: tuple[int, ...]
     users: tuple[str, ...]
     snapshot: str
+    undone: bool = False
 
     def as_dict(self) -> dict[str, object]:
         """Return all of it, as JSON takes it."""
@@ -42,18 +46,28 @@ class CorrectResult:
             "replaced": list(self.replaced),
             "users": list(self.users),
             "snapshot": self.snapshot,
+            "undone": self.undone,
         }
 
     def __str__(self) -> str:
-        count = f"{len(self.sets)} correction" + ("" if len(self.sets) == 1 else "s")
-        replaced = f"{len(self.replaced)} set" + ("" if len(self.replaced) == 1 else "s")
+        if self.undone:
+            again = _count(len(self.sets), "set")
+            return (
+                f"{_count(len(self.replaced), 'correction')} undone, {again} counted again; the "
+                f"next training of {', '.join(self.users)} learns without"
+            )
         return (
-            f"{count} kept, {replaced} replaced; the next training of {', '.join(self.users)} "
-            "learns from them"
+            f"{_count(len(self.sets), 'correction')} kept, "
+            f"{_count(len(self.replaced), 'set')} replaced; the next training of "
+            f"{', '.join(self.users)} learns from them"
         )
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(str(self))}</p>"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def correct(

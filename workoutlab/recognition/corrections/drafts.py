@@ -18,9 +18,9 @@ from workoutlab.schema import CORRECTED, RECOGNISED, RECORDINGS, RESTING, UNKNOW
 from workoutlab.store import layout, tables
 from workoutlab.store.arrays import find_group
 from workoutlab.store.labels import (
-    CORRECTIONS,
     FILED,
     append_corrections,
+    count_changes,
     first_set,
     read_corrections,
     read_sets,
@@ -60,7 +60,12 @@ class Drafts:
     @cached_property
     def first(self) -> int:
         """Number of the set that the first correction becomes."""
-        return CORRECTED + _count_rows(self.lab.root())
+        return CORRECTED + self.seen[0]
+
+    @cached_property
+    def seen(self) -> tuple[int, int]:
+        """How many corrections, and changes by them, the lab held."""
+        return count_changes(self.lab.root())
 
     @cached_property
     def made(self) -> pd.DataFrame:
@@ -77,7 +82,7 @@ class Drafts:
 
     def store(self, root: zarr.Group) -> bool:
         """Append all rows; not where the lab has changed so that they may no longer fit."""
-        if CORRECTED + _count_rows(root) != self.first:
+        if count_changes(root) != self.seen:
             return False
         recordings = np.unique([row["recording"] for row in self.rows])
         (lengths,) = tables.take(tables.open_table(root, RECORDINGS.name), ["samples"], recordings)
@@ -215,11 +220,6 @@ class Drafts:
         told = {name: value for name, value in said.items() if value is not None}
         named = {"muscle_group": group or self.groups.get(exercise, "")}
         return {**nothing, **named, **told, "exercise": exercise}
-
-
-def _count_rows(root: zarr.Group) -> int:
-    home = find_group(root, layout.CORRECTIONS)
-    return 0 if home is None else tables.length(home, CORRECTIONS)
 
 
 def _read_found(lab: Lab, row: int) -> dict[Any, Any]:

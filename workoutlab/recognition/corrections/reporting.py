@@ -119,8 +119,18 @@ class LoopReport:
 
     def __str__(self) -> str:
         lines = ["*** SIMULATED DATA ***"] if self.simulated else []
-        table = self.table.round(1).to_string() if len(self.records) else "nothing was corrected"
-        return "\n".join([*lines, table, "", *self._remarks()])
+        table = self.table
+        if not len(self.records):
+            told = "nothing was corrected"
+        elif not table["sets"]["all"]:
+            told = (
+                f"{self.records['set'].nunique()} sets were found and then corrected or confirmed; "
+                "nothing to compare yet: adapt, recognise again, and correct or confirm more of "
+                "the same person's sets"
+            )
+        else:
+            told = table.round(1).to_string()
+        return "\n".join([*lines, told, "", *self._remarks()])
 
     def _repr_html_(self) -> str:
         heads, rows = ["person", "sets"], []
