@@ -114,7 +114,7 @@ def test_live__a_lab_without_a_recogniser_names_the_call(
 def test_live__demo_trains_and_finds_sets_in_the_shipped_session(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(live, "_demonstrate", partial(live._demonstrate, 3, 5, 10))
+    monkeypatch.setattr(live, "_demonstrate", partial(live._demonstrate, 6, 5))
     result = run("--demo", "--speed", 0, "--json")
     ended = [json.loads(line) for line in result.stdout.splitlines() if "SetEnded" in line]
     done = [(one.start, one.stop) for one in live._sample().sets]

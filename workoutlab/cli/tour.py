@@ -14,6 +14,7 @@ NEXT = """\
 What to try next:
   workoutlab info --lab {lab}
   workoutlab evaluate --lab {lab} --protocol person --report persons.html
+  workoutlab live --demo
   workoutlab ingest --lab lab --reader muvr YOUR-FILES, or --reader tabular --mapping YOURS.toml"""
 
 
