@@ -28,8 +28,9 @@ from workoutlab.coach import (
     suggest,
     suggest_intensity,
 )
-from workoutlab.schema import RECORDINGS, SETS
+from workoutlab.schema import RECORDINGS
 from workoutlab.store import tables
+from workoutlab.store.labels import FILED
 
 __all__ = ["WORKLOADS", "fill"]
 
@@ -71,7 +72,7 @@ def fill(root: zarr.Group, people: int) -> None:
     intensity = np.clip(np.round(mean.ravel() * 5) / 5, 0, 1)
     tables.append(
         root,
-        SETS,
+        FILED,
         {
             "recording": np.repeat(rows, SETS_EACH),
             "start": np.tile(np.arange(SETS_EACH), len(rows)),
