@@ -38,6 +38,7 @@ class TablesOnly(Lab):
                     "stop_s": np.array(columns[2], dtype=float),
                     "exercise": [f"e{row % 3}" for row in range(len(sets))],
                     "muscle_group": "",
+                    "origin": "file",
                 }
             ),
         }

@@ -249,6 +249,7 @@ def test_windows__of_many_sets_are_planned_as_those_of_few():
             "stop_s": np.tile(begin + 10, recordings),
             "exercise": "curl",
             "muscle_group": "arms",
+            "origin": "file",
         }
     )
     plan = windows(lab, length=["4s", "8s"], rate_hz=50)

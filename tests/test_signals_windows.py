@@ -147,7 +147,7 @@ class TablesOnly(Lab):
         facts["longest_gap_s"] = 0.02
         self._tables = {
             "recordings": pd.DataFrame({**facts, "digest": "d", **recordings}),
-            "sets": pd.DataFrame({"muscle_group": "", **sets}),
+            "sets": pd.DataFrame({"muscle_group": "", "origin": "file", **sets}),
         }
 
     def at(self, _):
